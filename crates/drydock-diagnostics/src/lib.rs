@@ -127,7 +127,12 @@ mod tests {
 
     #[test]
     fn line_and_column_are_one_based_and_count_characters() {
-        let snippet = |start| Snippet { path: "x".into(), source: "ab\ncé→x\n".into(), span: start..start + 1, label: String::new() };
+        let snippet = |start| Snippet {
+            path: "x".into(),
+            source: "ab\ncé→x\n".into(),
+            span: start..start + 1,
+            label: String::new(),
+        };
         assert_eq!(snippet(0).line_column(), (1, 1));
         assert_eq!(snippet(3).line_column(), (2, 1));
         assert_eq!(snippet("ab\ncé→".len()).line_column(), (2, 4));

@@ -9,7 +9,8 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|candidate| {
             // A scope that was left out is the commonest slip with npm names.
             let bare = candidate.rsplit('/').next().unwrap_or(candidate);
-            let distance = if bare == name && candidate != name { 0 } else { strsim::damerau_levenshtein(name, candidate) };
+            let distance =
+                if bare == name && candidate != name { 0 } else { strsim::damerau_levenshtein(name, candidate) };
             (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)
