@@ -1,0 +1,1 @@
+declare const __CHAT_VERSION__: string;
