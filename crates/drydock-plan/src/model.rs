@@ -1,0 +1,349 @@
+//! The plan: what will be done, before it is said to Docker.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use drydock_diagnostics::Warning;
+use drydock_lockfile::{PackageName, WorkspacePath};
+use drydock_workspace::PackageManager;
+use indexmap::IndexMap;
+
+macro_rules! text_newtype {
+    ($(#[$documentation:meta])* $name:ident) => {
+        $(#[$documentation])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps the text as it is.
+            pub fn new(text: &str) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{:?}", &*self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_newtype! {
+    /// The name of a stage: what stands after `AS`. Lowercase letters, digits, `.`, `_` and `-`, beginning with a letter.
+    StageId
+}
+text_newtype! {
+    /// The name of a target; also the id of the stage that is its image.
+    TargetName
+}
+text_newtype! {
+    /// A reference to an image: `node:22-bookworm-slim`.
+    ImageRef
+}
+text_newtype! {
+    /// An absolute path inside an image.
+    ImagePath
+}
+
+/// What will be done.
+#[derive(Debug, Clone)]
+pub struct BuildPlan {
+    /// Where the workspace root lies in every image: `/app`.
+    pub root: ImagePath,
+    /// Stages, each after those it needs.
+    pub stages: Vec<Stage>,
+    /// Images to build, by name.
+    pub targets: Vec<Target>,
+    /// Exactly the files BuildKit may see, by path.
+    pub context: Vec<ContextFile>,
+    /// What was chosen or inferred, and why.
+    pub decisions: Vec<Decision>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// One image to build.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name.
+    pub name: TargetName,
+    /// What sort of image it is.
+    pub kind: TargetKind,
+    /// The package whose image it is.
+    pub package: PackageName,
+    /// The stage that is the image.
+    pub stage: StageId,
+    /// The packages that go into it: its own, those it depends on in production, and assets.
+    pub packages: BTreeSet<PackageName>,
+    /// The port it listens on.
+    pub port: Option<u16>,
+}
+
+/// What sort of image a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetKind {
+    /// A process that listens or works until it is stopped.
+    Service,
+    /// Files served by a web server.
+    Static,
+}
+
+/// Something that was chosen or inferred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What it is about: `target api`, `package client`, `install`, `node`.
+    pub subject: String,
+    /// What was chosen: `service`.
+    pub choice: String,
+    /// What was seen that led to it: `api/package.json has a start script`.
+    pub because: String,
+}
+
+/// One `FROM … AS`.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name.
+    pub id: StageId,
+    /// What it does.
+    pub kind: StageKind,
+    /// A remark where a reader of the Dockerfile would wonder.
+    pub comment: Option<String>,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone)]
+pub enum StageKind {
+    /// What others begin with.
+    Base(BaseStage),
+    /// Installs a closure's dependencies.
+    Install(InstallStage),
+    /// Builds one package.
+    Build(BuildStage),
+    /// A service's image.
+    Runtime(RuntimeStage),
+    /// A static site's image.
+    Static(StaticStage),
+}
+
+/// The head of a lineage: an image, or another base with more in it.
+#[derive(Debug, Clone)]
+pub struct BaseStage {
+    /// The image, for the first of a lineage.
+    pub image: Option<ImageRef>,
+    /// The base stage it adds to, otherwise.
+    pub from: Option<StageId>,
+    /// Packages of the image's own package manager to add.
+    pub system_packages: Vec<String>,
+    /// Environment to set.
+    pub env: IndexMap<String, String>,
+}
+
+/// What an install is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InstallPurpose {
+    /// Everything that builds need.
+    Build,
+    /// What runs in production.
+    Production,
+}
+
+/// Installs the dependencies of a closure from generated manifests and a pruned lockfile.
+#[derive(Debug, Clone)]
+pub struct InstallStage {
+    /// The base it begins with.
+    pub from: StageId,
+    /// What it is for.
+    pub purpose: InstallPurpose,
+    /// The folder of the context that holds its input, copied to the root of the workspace.
+    pub input: WorkspacePath,
+    /// Who installs.
+    pub manager: PackageManager,
+    /// The packages it serves.
+    pub packages: BTreeSet<PackageName>,
+    /// How many packages it installs.
+    pub entries: usize,
+    /// Packages of the image's own package manager that native add-ons need to compile.
+    pub system_packages: Vec<String>,
+    /// Whether the registry needs credentials, given as the secret `npmrc`.
+    pub npmrc_secret: bool,
+    /// Commands that run after the install, in order, each in the workspace root.
+    pub after: Vec<Vec<String>>,
+}
+
+/// Builds one package.
+#[derive(Debug, Clone)]
+pub struct BuildStage {
+    /// The install it begins with.
+    pub from: StageId,
+    /// The package.
+    pub package: PackageName,
+    /// Its folder.
+    pub directory: WorkspacePath,
+    /// Files and folders of the context it reads, outside its own folder, each copied to its own place.
+    pub root_files: Vec<WorkspacePath>,
+    /// Files and folders of the context that are its own sources: the package's folder, or parts of it.
+    pub sources: Vec<WorkspacePath>,
+    /// What it takes from other stages.
+    pub inputs: Vec<StageCopy>,
+    /// Files to make executable, because their mode in the tree is not.
+    pub executables: Vec<WorkspacePath>,
+    /// Commands before the build script (deferred lifecycle scripts), in order: folder and exec form.
+    pub before: Vec<(WorkspacePath, Vec<String>)>,
+    /// The command that builds, in exec form, run in the package's folder.
+    pub command: Vec<String>,
+    /// Environment of the build.
+    pub env: IndexMap<String, String>,
+    /// Build arguments it reads, with their defaults.
+    pub args: IndexMap<String, Option<String>>,
+    /// Ids of secrets mounted in the build command.
+    pub secrets: Vec<String>,
+    /// What it produces, from the root. The whole folder when nobody knows.
+    pub outputs: Vec<WorkspacePath>,
+}
+
+/// Paths taken from another stage, each to its own place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageCopy {
+    /// The stage.
+    pub stage: StageId,
+    /// The paths, from the root.
+    pub paths: Vec<WorkspacePath>,
+}
+
+/// Where the files of a runtime image come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopySource {
+    /// The context.
+    Context,
+    /// Another stage.
+    Stage(StageId),
+}
+
+/// Files of a runtime image, each in its own place below the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeCopy {
+    /// Where they come from.
+    pub source: CopySource,
+    /// The paths, from the root.
+    pub paths: Vec<WorkspacePath>,
+}
+
+/// A service's image.
+#[derive(Debug, Clone)]
+pub struct RuntimeStage {
+    /// The production install it begins with.
+    pub from: StageId,
+    /// The target.
+    pub target: TargetName,
+    /// What it holds beside node_modules.
+    pub copies: Vec<RuntimeCopy>,
+    /// Folders its user may write to.
+    pub writable: Vec<WorkspacePath>,
+    /// The folder its command runs in.
+    pub workdir: WorkspacePath,
+    /// Environment; `NODE_ENV` is among it.
+    pub env: IndexMap<String, String>,
+    /// Build arguments that become environment, last of all.
+    pub args: IndexMap<String, Option<String>>,
+    /// Who runs it.
+    pub user: String,
+    /// The port it listens on.
+    pub port: Option<u16>,
+    /// The command, in exec form.
+    pub command: Vec<String>,
+    /// How Docker asks whether it is healthy.
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// How Docker asks a service whether it is healthy: an HTTP GET that must answer 2xx or 3xx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healthcheck {
+    /// The path, beginning with `/`.
+    pub path: String,
+}
+
+/// A static site's image.
+#[derive(Debug, Clone)]
+pub struct StaticStage {
+    /// The web server's image.
+    pub image: ImageRef,
+    /// The target.
+    pub target: TargetName,
+    /// The stage that built the files.
+    pub build: StageId,
+    /// The folder that is served, from the root.
+    pub served: WorkspacePath,
+    /// The web server's configuration in the context.
+    pub configuration: WorkspacePath,
+    /// The port it listens on.
+    pub port: u16,
+}
+
+/// One file of the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextFile {
+    /// Its place in the context.
+    pub path: WorkspacePath,
+    /// Whether its executable bits are set.
+    pub executable: bool,
+    /// Its bytes, or where they are.
+    pub content: ContextContent,
+}
+
+/// The bytes of a context file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextContent {
+    /// The file at the same path of the tree.
+    Tree,
+    /// Generated.
+    Bytes(Arc<[u8]>),
+    /// A symbolic link inside the tree, with its target as written.
+    Symlink(String),
+}
+
+impl BuildPlan {
+    /// The stage with this name.
+    pub fn stage(&self, id: &StageId) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.id == *id)
+    }
+}
+
+impl Stage {
+    /// The stages this one begins with or copies from, sorted.
+    pub fn needs(&self) -> BTreeSet<&StageId> {
+        match &self.kind {
+            StageKind::Base(stage) => stage.from.iter().collect(),
+            StageKind::Install(stage) => BTreeSet::from([&stage.from]),
+            StageKind::Build(stage) => stage.inputs.iter().map(|copy| &copy.stage).chain([&stage.from]).collect(),
+            StageKind::Runtime(stage) => stage
+                .copies
+                .iter()
+                .filter_map(|copy| match &copy.source {
+                    CopySource::Context => None,
+                    CopySource::Stage(id) => Some(id),
+                })
+                .chain([&stage.from])
+                .collect(),
+            StageKind::Static(stage) => BTreeSet::from([&stage.build]),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the user configured. Every field is what the file, the environment and the command line came to; what is
+//! absent here is inferred by the plan.
+
+use std::collections::BTreeMap;
+
+use drydock_lockfile::{PackageName, WorkspacePath};
+use indexmap::IndexMap;
+
+use crate::model::{Healthcheck, ImageRef, TargetKind, TargetName};
+
+/// How packages are grouped into install stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum InstallStrategy {
+    /// Chosen from the closures' sizes and overlap; the plan says why.
+    #[default]
+    Auto,
+    /// One install for all builds.
+    Shared,
+    /// Packages that serve the same deliverables (a target's own package, or one whose outputs it serves) install together.
+    Target,
+    /// One install for each package that is built.
+    Package,
+}
+
+/// Settings of the whole workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Node's version as a user writes it (`22`, `24.16.0`), over whatever the repository says.
+    pub node: Option<String>,
+    /// The image every stage begins with, over the one made from Node's version.
+    pub image: Option<ImageRef>,
+    /// The image static targets are served by.
+    pub static_image: Option<ImageRef>,
+    /// Files or folders of the root that every build stage gets.
+    pub root_files: Vec<WorkspacePath>,
+    /// How packages are grouped into install stages.
+    pub install: InstallStrategy,
+    /// Root dependencies that build installs take: `None` is all of them.
+    pub root_dependencies: Option<Vec<String>>,
+    /// Environment of install and build stages.
+    pub env: IndexMap<String, String>,
+    /// Whether targets are inferred beside the configured ones.
+    pub infer_targets: Option<bool>,
+    /// Settings by package.
+    pub packages: BTreeMap<PackageName, PackageSettings>,
+    /// Settings by target.
+    pub targets: BTreeMap<TargetName, TargetSettings>,
+}
+
+/// Settings of one package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackageSettings {
+    /// The script that builds it; `Some(None)` says that it has no build.
+    pub build: Option<Option<String>>,
+    /// What its build produces, relative to the package.
+    pub outputs: Option<Vec<String>>,
+    /// Files or folders outside the package that its build reads, from the root.
+    pub root_files: Vec<WorkspacePath>,
+    /// Files of the package that no stage needs, as globs relative to the package.
+    pub exclude: Vec<String>,
+    /// Packages it depends on beyond what its package.json says.
+    pub depends_on: Vec<PackageName>,
+    /// Environment of its build.
+    pub env: IndexMap<String, String>,
+    /// Ids of the secrets mounted in its build.
+    pub secrets: Vec<String>,
+    /// Build arguments its build reads, each with a default if there is one.
+    pub args: IndexMap<String, Option<String>>,
+}
+
+/// Settings of one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetSettings {
+    /// The package whose image this is; a target named like a package needs none.
+    pub package: Option<PackageName>,
+    /// What sort of image it is.
+    pub kind: Option<TargetKind>,
+    /// True leaves an inferred target out.
+    pub skip: bool,
+    /// The command, in exec form.
+    pub command: Option<Vec<String>>,
+    /// The directory the command runs in, from the root.
+    pub workdir: Option<WorkspacePath>,
+    /// The port it listens on.
+    pub port: Option<u16>,
+    /// Environment of the image.
+    pub env: IndexMap<String, String>,
+    /// Packages whose outputs the image serves though nothing depends on them.
+    pub assets: Vec<PackageName>,
+    /// Further files or folders of the root that the image holds.
+    pub files: Vec<WorkspacePath>,
+    /// Folders, from the root, that the image's user may write to.
+    pub writable: Vec<WorkspacePath>,
+    /// Packages of the base image's own package manager.
+    pub system_packages: Vec<String>,
+    /// Build arguments that become environment as late as possible, each with a default if there is one.
+    pub args: IndexMap<String, Option<String>>,
+    /// How Docker asks whether it is healthy.
+    pub healthcheck: Option<Healthcheck>,
+    /// The image its runtime begins with, over the workspace's.
+    pub image: Option<ImageRef>,
+}
