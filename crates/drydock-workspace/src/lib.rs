@@ -1,1 +1,23 @@
-//! TBD
+//! The only reader of the user's tree and of git: discovery, the package graph, facts about packages, source files.
+//!
+//! - [`find_root`]: the workspace root above a directory.
+//! - [`Tree`]: where files come from: [`DiskTree`], [`MemoryTree`].
+//! - [`Workspace`]: the manifests, the lockfile and the Node version of a tree.
+//! - [`PackageGraph`]: which member needs which, why, and in which order they are built.
+//! - [`inspect`]: facts about a package that its files tell: outputs, files read from elsewhere, kind of site or server.
+//! - [`SourceFiles`]: the files of a package that may enter a build context.
+
+mod error;
+mod graph;
+pub mod inspect;
+mod root;
+mod sources;
+mod tree;
+mod workspace;
+
+pub use error::WorkspaceError;
+pub use graph::{CycleError, CycleStep, Edge, EdgeFilter, EdgeKind, ExtraEdge, PackageGraph, Unlinked, UnlinkedReason};
+pub use root::find_root;
+pub use sources::{PackageFiles, SourceFile, SourceFiles, SourceKind, Withheld, WithheldReason};
+pub use tree::{DiskTree, EntryKind, MemoryTree, Tree, TreeEntry};
+pub use workspace::{LockfileText, NodeSource, NodeVersion, Package, PackageManager, Workspace};

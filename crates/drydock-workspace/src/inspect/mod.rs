@@ -1,0 +1,157 @@
+//! Facts about packages that their files tell. Each says where it was read; nothing is guessed from names alone.
+
+use drydock_diagnostics::Warning;
+use drydock_lockfile::{PackageName, WorkspacePath};
+
+use crate::error::WorkspaceError;
+use crate::workspace::{Package, Workspace};
+
+/// Where a fact was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file.
+    pub file: WorkspacePath,
+    /// The 1-based line, where one is known.
+    pub line: Option<usize>,
+}
+
+/// What a build of a package leaves behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// Files and folders, sorted by path; none inside another.
+    pub paths: Vec<Output>,
+    /// What is no output though it lies inside one, such as `.next/cache`; sorted.
+    pub excluded: Vec<WorkspacePath>,
+    /// Nothing told what the build writes, so the whole folder of the package is taken.
+    pub whole_package: bool,
+}
+
+/// One file or folder that a build writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// From the workspace root; may lie outside the package's folder.
+    pub path: WorkspacePath,
+    /// What told so: `vite.config.ts: build.outDir`.
+    pub why: String,
+    /// Where it is told.
+    pub place: Option<Place>,
+}
+
+/// What the configuration files of a package's build read outside its folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigReads {
+    /// Files that belong to no member, sorted by path.
+    pub root_files: Vec<Read>,
+    /// Files and folders of other members, sorted by path.
+    pub foreign_files: Vec<ForeignRead>,
+    /// What could not be followed.
+    pub warnings: Vec<Warning>,
+}
+
+/// A file or folder outside the package that its build reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// What is read.
+    pub path: WorkspacePath,
+    /// Whether it is a folder, all of it needed.
+    pub directory: bool,
+    /// How: `extends`, `require("../../babel.config.js")`.
+    pub why: String,
+    /// The file and line that reads it.
+    pub read_by: Place,
+}
+
+/// A file or folder of another member that a package's build reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignRead {
+    /// The member it belongs to.
+    pub package: PackageName,
+    /// What is read and by whom.
+    pub read: Read,
+}
+
+/// An import of a member that no manifest declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndeclaredImport {
+    /// The member that imports.
+    pub from: PackageName,
+    /// The member it imports.
+    pub to: PackageName,
+    /// Where.
+    pub place: Place,
+    /// As written.
+    pub specifier: String,
+}
+
+/// A package whose build makes files for a web server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticSite {
+    /// What makes it.
+    pub kind: StaticSiteKind,
+    /// What told so.
+    pub why: String,
+    /// The folder to serve.
+    pub directory: WorkspacePath,
+}
+
+/// What makes a static site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StaticSiteKind {
+    /// Vite with an `index.html`.
+    Vite,
+    /// Create React App.
+    CreateReactApp,
+    /// Angular.
+    Angular,
+    /// Astro without a server adapter.
+    Astro,
+    /// Next with `output: 'export'`.
+    NextExport,
+    /// Another bundler with an `index.html` and a `build` script.
+    Other,
+}
+
+/// What says that a package is run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// The server framework among its dependencies.
+    pub framework: Option<String>,
+    /// Its `start` script.
+    pub start: Option<String>,
+    /// Its `main`, when it names a file that exists or that the build writes.
+    pub main: Option<WorkspacePath>,
+    /// Its commands: name and file.
+    pub bin: Vec<(String, WorkspacePath)>,
+    /// The reasons in words, one a fact.
+    pub why: Vec<String>,
+}
+
+/// What the build of `package` writes.
+pub fn outputs(workspace: &Workspace, package: &Package) -> Result<Outputs, WorkspaceError> {
+    let _ = (workspace, package);
+    todo!("being written")
+}
+
+/// What the configuration of `package`'s build reads outside its folder.
+pub fn config_reads(workspace: &Workspace, package: &Package) -> Result<ConfigReads, WorkspaceError> {
+    let _ = (workspace, package);
+    todo!("being written")
+}
+
+/// Imports of other members in `package`'s sources that its manifest does not declare. Parses every source file.
+pub fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
+    let _ = (workspace, package);
+    todo!("being written")
+}
+
+/// The static site that `package`'s build makes, if it makes one.
+pub fn static_site(workspace: &Workspace, package: &Package) -> Result<Option<StaticSite>, WorkspaceError> {
+    let _ = (workspace, package);
+    todo!("being written")
+}
+
+/// What says that `package` is run as a service.
+pub fn service(workspace: &Workspace, package: &Package) -> Result<Service, WorkspaceError> {
+    let _ = (workspace, package);
+    todo!("being written")
+}
