@@ -2,11 +2,26 @@
 //!
 //! - [`WorkspacePath`], [`PackageName`]: the two identities everything else is keyed by.
 //! - [`Manifest`]: a `package.json`, its text kept for messages.
+//! - [`Lockfile`]: a parsed lockfile of any known package manager.
+//! - [`InstallGraph`]: lockfile and manifests as one graph; asked for closures and pruned installs.
+//! - [`prune`], [`closure`], [`check_sync`]: the same for callers that ask once.
 
+mod error;
+mod install;
+mod lockfile;
 mod manifest;
 mod name;
+mod npm;
+mod npmrc;
 mod path;
 
+pub use error::{LockfileError, Mismatch};
+pub use install::{
+    Closure, ClosureKind, InstallFile, InstallGraph, Lifecycle, LifecycleStep, NativeAddon, NativeHint, ProductionMode,
+    PruneInput, PrunedInstall, RootDependencies, Selection, Shape, check_sync, closure, prune,
+};
+pub use lockfile::{Lockfile, LockfileFormat};
 pub use manifest::{DependencyKind, Manifest, ManifestError};
 pub use name::PackageName;
+pub use npmrc::Npmrc;
 pub use path::{PathError, WorkspacePath};
