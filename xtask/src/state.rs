@@ -1,0 +1,49 @@
+//! Where the development daemon and its downloads live: one folder outside the checkout.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The folder that holds everything `xtask` installs or starts.
+#[derive(Debug, Clone)]
+pub(crate) struct StateDir(PathBuf);
+
+/// Unix socket paths end at 107 bytes; containerd adds this below the exec root.
+const LONGEST_SOCKET: &str = "exec/containerd/containerd.sock.ttrpc";
+const SOCKET_PATH_LIMIT: usize = 107;
+
+impl StateDir {
+    /// `$DRYDOCK_DEV_DIR`, else `$XDG_STATE_HOME/drydock-dev`, else `~/.local/state/drydock-dev`.
+    ///
+    /// The folder is not created. Fails for a relative path or one too long for a Unix socket.
+    pub(crate) fn locate() -> Result<Self> {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = if let Some(path) = set("DRYDOCK_DEV_DIR") {
+            path
+        } else if let Some(path) = set("XDG_STATE_HOME") {
+            path.join("drydock-dev")
+        } else {
+            set("HOME")
+                .context("neither DRYDOCK_DEV_DIR, XDG_STATE_HOME nor HOME is set")?
+                .join(".local/state/drydock-dev")
+        };
+        if !path.is_absolute() {
+            bail!("the state folder `{}` is not an absolute path", path.display());
+        }
+        let longest = path.join(LONGEST_SOCKET);
+        if longest.as_os_str().len() > SOCKET_PATH_LIMIT {
+            bail!("`{}` is too long for a Unix socket; set DRYDOCK_DEV_DIR to a shorter path", path.display());
+        }
+        Ok(Self(path))
+    }
+
+    /// A path below the state folder.
+    pub(crate) fn join(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.0.join(below)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
