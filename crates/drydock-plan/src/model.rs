@@ -183,8 +183,15 @@ pub struct InstallStage {
     pub entries: usize,
     /// Packages of the image's own package manager that native add-ons need to compile.
     pub system_packages: Vec<String>,
+    /// Files and folders of the tree that the install reads as they are (patches, packed archives), each copied to its
+    /// own place.
+    pub files: Vec<WorkspacePath>,
+    /// Environment of the install command alone, which later stages must not inherit.
+    pub env: IndexMap<String, String>,
     /// Whether the registry needs credentials, given as the secret `npmrc`.
     pub npmrc_secret: bool,
+    /// Environment variables that the copied `.npmrc` refers to, each given as an optional secret of that id.
+    pub npmrc_variables: Vec<String>,
     /// Commands that run after the install, in order, each in the workspace root.
     pub after: Vec<Vec<String>>,
 }
@@ -218,6 +225,9 @@ pub struct BuildStage {
     pub secrets: Vec<String>,
     /// What it produces, from the root. The whole folder when nobody knows.
     pub outputs: Vec<WorkspacePath>,
+    /// Folders to remove after the build, because they lie inside the outputs and are none (`.next/cache`, the
+    /// package's own `node_modules`).
+    pub trim: Vec<WorkspacePath>,
 }
 
 /// Paths taken from another stage, each to its own place.
@@ -288,8 +298,8 @@ pub struct StaticStage {
     pub image: ImageRef,
     /// The target.
     pub target: TargetName,
-    /// The stage that built the files.
-    pub build: StageId,
+    /// Where the files come from: the stage that built them, or the context when nothing has to be built.
+    pub source: CopySource,
     /// The folder that is served, from the root.
     pub served: WorkspacePath,
     /// The web server's configuration in the context.
@@ -343,7 +353,10 @@ impl Stage {
                 })
                 .chain([&stage.from])
                 .collect(),
-            StageKind::Static(stage) => BTreeSet::from([&stage.build]),
+            StageKind::Static(stage) => match &stage.source {
+                CopySource::Context => BTreeSet::new(),
+                CopySource::Stage(id) => BTreeSet::from([id]),
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use drydock_lockfile::{PackageName, WorkspacePath};
+use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 use indexmap::IndexMap;
 
 use crate::model::{Healthcheck, ImageRef, TargetKind, TargetName};
@@ -37,8 +37,10 @@ pub struct Settings {
     pub install: InstallStrategy,
     /// Root dependencies that build installs take: `None` is all of them.
     pub root_dependencies: Option<Vec<String>>,
-    /// Environment of install and build stages.
+    /// Environment of install and build stages; no image inherits it.
     pub env: IndexMap<String, String>,
+    /// How strictly production installs leave out what only development needs.
+    pub production_mode: ProductionMode,
     /// Whether targets are inferred beside the configured ones.
     pub infer_targets: Option<bool>,
     /// Settings by package.
@@ -58,6 +60,8 @@ pub struct PackageSettings {
     pub root_files: Vec<WorkspacePath>,
     /// Files of the package that no stage needs, as globs relative to the package.
     pub exclude: Vec<String>,
+    /// When its own lifecycle scripts run; deferred until its sources are there when nothing is said.
+    pub lifecycle: Option<Lifecycle>,
     /// Packages it depends on beyond what its package.json says.
     pub depends_on: Vec<PackageName>,
     /// Environment of its build.
