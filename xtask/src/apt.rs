@@ -25,20 +25,47 @@ impl Mirror {
         if !keyring.exists() {
             host::install(&["debian-archive-keyring"])?;
         }
-        let targets = host::run_quiet(Command::new("apt-get").args([
-            "indextargets",
-            "--format",
-            "$(REPO_URI) $(ORIGIN)",
-            "Created-By: Packages",
-        ]))
-        .unwrap_or_default();
-        let configured = targets.lines().chain([""]).find_map(main_archive);
+        let targets = index_targets();
+        let configured = targets.lines().find_map(main_archive);
         let url = match configured {
             Some(url) => url,
             None => configured_in_sources().unwrap_or_else(|| DEFAULT_MIRROR.to_owned()),
         };
         Ok(Self { url, keyring })
     }
+
+    /// The security archive that goes with this mirror, when the machine or Debian's public
+    /// layout tells.
+    pub(crate) fn security_url(&self) -> Option<String> {
+        let configured = index_targets().lines().find_map(|line| {
+            let (uri, _) = line.split_once(' ')?;
+            let uri = uri.trim_end_matches('/');
+            (is_http(uri) && uri.ends_with("/debian-security")).then(|| uri.to_owned())
+        });
+        configured.or_else(|| (self.url == DEFAULT_MIRROR).then(|| format!("{DEFAULT_MIRROR}-security")))
+    }
+}
+
+/// `URI ORIGIN` of each package list that apt knows.
+fn index_targets() -> String {
+    let mut command = Command::new("apt-get");
+    command.args(["indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"]);
+    host::run_quiet(&mut command).unwrap_or_default()
+}
+
+/// The machine's apt settings that decide what can be reached, as lines for another `apt.conf`.
+pub(crate) fn network_settings() -> Result<String> {
+    let dump = host::run_quiet(Command::new("apt-config").arg("dump"))?;
+    let kept = ["Acquire::http::Proxy ", "Acquire::https::Proxy "];
+    let lines = dump.lines().filter(|line| kept.iter().any(|key| line.starts_with(key)));
+    Ok(lines.map(|line| format!("{line}\n")).collect())
+}
+
+/// The proxy that apt uses for plain HTTP.
+pub(crate) fn proxy() -> Option<String> {
+    let settings = network_settings().ok()?;
+    let line = settings.lines().find(|line| line.starts_with("Acquire::http::Proxy "))?;
+    line.split('"').nth(1).map(str::to_owned)
 }
 
 /// The mirror of a line of `apt-get indextargets` when it is Debian's main archive.
@@ -50,7 +77,11 @@ fn main_archive(line: &str) -> Option<String> {
 
 /// Security and ports archives lack the suites we ask for; `mirror+…` lists are for apt only.
 fn is_main_archive(uri: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| uri.starts_with(scheme)) && uri.ends_with("/debian")
+    is_http(uri) && uri.ends_with("/debian")
+}
+
+fn is_http(uri: &str) -> bool {
+    uri.starts_with("http://") || uri.starts_with("https://")
 }
 
 /// The same from the files in `/etc/apt`, for a machine that never ran `apt-get update`.

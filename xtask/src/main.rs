@@ -8,6 +8,7 @@ mod apt;
 mod daemon;
 mod engine;
 mod host;
+mod images;
 mod state;
 
 use std::process::ExitCode;
@@ -25,11 +26,14 @@ struct Cli {
 enum Task {
     /// Bring up, stop or look at the Docker daemon for development
     Daemon(daemon::Args),
+    /// Make stand-ins for base images where Docker Hub cannot be reached
+    Images(images::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Daemon(args) => daemon::run(&args),
+        Task::Images(args) => images::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
