@@ -10,7 +10,13 @@
 mod error;
 mod graph;
 pub mod inspect;
+mod load;
+mod manager;
+mod members;
+mod node_version;
+mod pattern;
 mod root;
+mod script;
 mod sources;
 mod tree;
 mod workspace;

@@ -95,8 +95,7 @@ pub enum NodeSource {
 impl Workspace {
     /// Reads the manifests, the lockfile and the settings of `tree`.
     pub fn load(tree: Arc<dyn Tree>) -> Result<Self, WorkspaceError> {
-        let _ = tree;
-        todo!("being written")
+        crate::load::load(tree)
     }
 
     /// The member called `name`.

@@ -1,0 +1,283 @@
+//! Reads the commands out of a package script, as far as a shell line can be read without a shell.
+
+use drydock_lockfile::Manifest;
+
+/// One simple command of a script, wrappers such as `cross-env`, `npx` and environment assignments taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// The program's name without folder: `vite`, `node`, `tsc`.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// The environment set on the line.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+/// The commands of a script line in order, those behind `&&`, `||`, `;`, `|` and `&` included.
+pub(crate) fn commands(script: &str) -> Vec<Command> {
+    let mut commands = Vec::new();
+    let mut words = Vec::new();
+    for word in words_of(script) {
+        match word {
+            Word::Text(text) => words.push(text),
+            Word::Operator => commands.extend(command(std::mem::take(&mut words))),
+        }
+    }
+    commands.extend(command(words));
+    commands
+}
+
+/// The commands that a script of `manifest` comes to when the scripts it calls are followed (`npm run x`, `yarn x`,
+/// `run-s a b`, `concurrently "npm:x:*"`), its `pre` and `post` scripts included.
+pub(crate) fn commands_of(manifest: &Manifest, script: &str) -> Vec<Command> {
+    let mut found = Vec::new();
+    collect(manifest, script, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect(manifest: &Manifest, script: &str, within: &mut Vec<String>, found: &mut Vec<Command>) {
+    if within.iter().any(|name| name == script) {
+        return;
+    }
+    within.push(script.to_owned());
+    for name in [format!("pre{script}"), script.to_owned(), format!("post{script}")] {
+        let Some(text) = manifest.script(&name) else { continue };
+        for command in commands(text) {
+            let called = called_scripts(manifest, &command);
+            if called.is_empty() {
+                found.push(command);
+            }
+            for name in called {
+                collect(manifest, &name, within, found);
+            }
+        }
+    }
+    within.pop();
+}
+
+/// The scripts of the same manifest that a command runs; none when it runs something else, or another package's.
+fn called_scripts(manifest: &Manifest, command: &Command) -> Vec<String> {
+    let exists = |name: &str| manifest.script(name).is_some();
+    let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
+    match (command.program.as_str(), arguments.as_slice()) {
+        ("npm" | "pnpm" | "yarn" | "bun", arguments) => {
+            if arguments.iter().any(|argument| names_other_packages(argument)) {
+                return Vec::new();
+            }
+            let mut plain = arguments.iter().filter(|argument| !argument.starts_with('-'));
+            let name = match plain.next() {
+                Some(&("run" | "run-script" | "rum")) => plain.next(),
+                other => other,
+            };
+            name.filter(|name| exists(name)).map(|name| vec![(*name).to_owned()]).unwrap_or_default()
+        }
+        ("run-s" | "run-p" | "npm-run-all" | "npm-run-all2" | "concurrently", arguments) => {
+            let mut called = Vec::new();
+            for argument in arguments {
+                let line = match command.program.as_str() {
+                    "concurrently" => argument.strip_prefix("npm:").map(str::to_owned).or_else(|| {
+                        commands(argument).first().and_then(|inner| called_scripts(manifest, inner).into_iter().next())
+                    }),
+                    _ => Some((*argument).to_owned()),
+                };
+                called.extend(line.into_iter().flat_map(|pattern| expand(manifest, &pattern)));
+            }
+            called
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `build:*` as npm-run-all and concurrently read it.
+fn expand(manifest: &Manifest, pattern: &str) -> Vec<String> {
+    match pattern.split_once('*') {
+        None => manifest.script(pattern).map(|_| vec![pattern.to_owned()]).unwrap_or_default(),
+        Some((before, after)) => {
+            let scripts = manifest.field("scripts").and_then(serde_json::Value::as_object);
+            let fits = |name: &&String| {
+                name.strip_prefix(before).is_some_and(|rest| rest.ends_with(after.trim_start_matches('*')))
+            };
+            scripts.into_iter().flat_map(|scripts| scripts.keys().filter(fits).cloned()).collect()
+        }
+    }
+}
+
+/// Whether an argument of a package manager turns its command to other packages.
+pub(crate) fn names_other_packages(argument: &str) -> bool {
+    let name = argument.split('=').next().unwrap_or(argument);
+    matches!(
+        name,
+        "-w" | "--workspace"
+            | "-ws"
+            | "--ws"
+            | "--workspaces"
+            | "--prefix"
+            | "-C"
+            | "--cwd"
+            | "-r"
+            | "--recursive"
+            | "--filter"
+            | "-F"
+            | "workspace"
+            | "workspaces"
+            | "-W"
+    )
+}
+
+/// Takes wrappers off the front of a command line.
+fn command(words: Vec<String>) -> Option<Command> {
+    let mut environment = Vec::new();
+    let mut words = words.into_iter().peekable();
+    let program = loop {
+        let word = words.next()?;
+        if let Some((name, value)) = assignment(&word) {
+            environment.push((name.to_owned(), value.to_owned()));
+            continue;
+        }
+        let name = word.rsplit('/').next().unwrap_or(&word);
+        match name {
+            "cross-env" | "cross-env-shell" | "env" | "exec" | "time" | "command" | "(" | ")" => {}
+            "npx" | "bunx" | "pnpx" => {
+                while let Some(option) = words.peek().filter(|word| word.starts_with('-')).cloned() {
+                    words.next();
+                    if matches!(option.as_str(), "-p" | "--package" | "-c" | "--call") {
+                        words.next();
+                    }
+                }
+            }
+            "dotenv" | "dotenvx" => {
+                for word in words.by_ref() {
+                    if word == "--" {
+                        break;
+                    }
+                }
+            }
+            _ => break name.to_owned(),
+        }
+    };
+    let mut arguments: Vec<String> = words.collect();
+    // `yarn exec x`, `pnpm exec x`, `npm exec -- x`, `bun --bun run x`: the tool behind is what runs.
+    if matches!(program.as_str(), "npm" | "pnpm" | "yarn")
+        && arguments.first().is_some_and(|first| matches!(first.as_str(), "exec" | "dlx" | "x"))
+    {
+        arguments.remove(0);
+        if arguments.first().is_some_and(|first| first == "--") {
+            arguments.remove(0);
+        }
+        return command(arguments)
+            .map(|inner| Command { environment: environment.into_iter().chain(inner.environment).collect(), ..inner });
+    }
+    Some(Command { program, arguments, environment })
+}
+
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let valid = !name.is_empty()
+        && !name.starts_with(|char: char| char.is_ascii_digit())
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+    valid.then_some((name, value))
+}
+
+enum Word {
+    Text(String),
+    Operator,
+}
+
+fn words_of(script: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut current: Option<String> = None;
+    let mut chars = script.chars().peekable();
+    let mut quote: Option<char> = None;
+    while let Some(char) = chars.next() {
+        match (quote, char) {
+            (Some(open), char) if char == open => quote = None,
+            (Some('"') | None, '\\') => {
+                if let Some(next) = chars.next() {
+                    current.get_or_insert_default().push(next);
+                }
+            }
+            (Some(_), char) => current.get_or_insert_default().push(char),
+            (None, '"' | '\'') => {
+                quote = Some(char);
+                current.get_or_insert_default();
+            }
+            (None, char) if char.is_whitespace() && char != '\n' => words.extend(current.take().map(Word::Text)),
+            (None, '&' | '|' | ';' | '\n') => {
+                words.extend(current.take().map(Word::Text));
+                words.push(Word::Operator);
+                while chars.peek().is_some_and(|next| matches!(next, '&' | '|' | ';')) {
+                    chars.next();
+                }
+            }
+            // A redirection and its file are no arguments.
+            (None, '>' | '<') => {
+                if current.as_deref().is_some_and(|text| text.chars().all(|char| char.is_ascii_digit())) {
+                    current = None;
+                }
+                words.extend(current.take().map(Word::Text));
+                while chars.peek().is_some_and(|next| matches!(next, '>' | '&' | ' ')) {
+                    chars.next();
+                }
+                while chars.peek().is_some_and(|next| !next.is_whitespace() && !matches!(next, '&' | '|' | ';')) {
+                    chars.next();
+                }
+            }
+            (None, '(' | ')') => {
+                words.extend(current.take().map(Word::Text));
+            }
+            (None, char) => current.get_or_insert_default().push(char),
+        }
+    }
+    words.extend(current.map(Word::Text));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use drydock_lockfile::WorkspacePath;
+
+    use super::*;
+
+    fn shown(commands: Vec<Command>) -> Vec<String> {
+        commands
+            .into_iter()
+            .map(|command| std::iter::once(command.program).chain(command.arguments).collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    #[test]
+    fn takes_wrappers_off() {
+        let check = |script: &str, expected: &[&str]| assert_eq!(shown(commands(script)), expected, "{script}");
+        check(
+            "cross-env NODE_ENV=production NODE_OPTIONS=--x=1 vite build && node ./scripts/post-build.cjs",
+            &["vite build", "node ./scripts/post-build.cjs"],
+        );
+        check("npx --yes -p typescript tsc -p tsconfig.build.json", &["tsc -p tsconfig.build.json"]);
+        check("vite build --debug > out.log 2>&1", &["vite build --debug"]);
+        check("./node_modules/.bin/tsc; echo 'a && b'", &["tsc", "echo a && b"]);
+        check("dotenv -e .env -- next build", &["next build"]);
+        check("pnpm exec tsup src/index.ts --out-dir lib", &["tsup src/index.ts --out-dir lib"]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn follows_scripts_of_the_same_package() {
+        let manifest = Manifest::parse(
+            WorkspacePath::new("package.json").unwrap(),
+            r#"{"scripts":{"prebuild":"rimraf dist","build":"npm run clean && run-s build:*","clean":"rm -rf lib",
+            "build:js":"tsup","build:types":"tsc -p .","start":"concurrently \"npm:start:*\" --kill-others",
+            "start:a":"npm run dev --workspace=a","loop":"npm run loop"}}"#,
+        )
+        .unwrap();
+        assert_eq!(shown(commands_of(&manifest, "build")), ["rimraf dist", "rm -rf lib", "tsup", "tsc -p ."]);
+        assert_eq!(shown(commands_of(&manifest, "start")), ["npm run dev --workspace=a"]);
+        assert!(commands_of(&manifest, "loop").is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(script in ".{0,40}") {
+            commands(&script);
+        }
+    }
+}
