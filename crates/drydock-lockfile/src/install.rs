@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use drydock_diagnostics::Warning;
 
 use crate::error::LockfileError;
-use crate::lockfile::Lockfile;
+use crate::lockfile::{Content, Lockfile};
 use crate::manifest::Manifest;
 use crate::name::PackageName;
 use crate::path::WorkspacePath;
@@ -243,7 +243,6 @@ pub enum NativeHint {
 /// The lockfile and the manifests as one graph: made once for a workspace, then asked for many closures and installs.
 #[derive(Debug)]
 pub struct InstallGraph<'a> {
-    input: PruneInput<'a>,
     kind: GraphKind<'a>,
 }
 
@@ -255,8 +254,10 @@ enum GraphKind<'a> {
 impl<'a> InstallGraph<'a> {
     /// Resolves every edge of every member. Costs time in proportion to the members' dependencies.
     pub fn new(input: PruneInput<'a>) -> Result<Self, LockfileError> {
-        let kind = GraphKind::Npm(crate::npm::NpmGraph::new(input)?);
-        Ok(Self { input, kind })
+        let kind = match &input.lockfile.content {
+            Content::Npm(lock) => GraphKind::Npm(crate::npm::NpmGraph::new(input, lock)),
+        };
+        Ok(Self { kind })
     }
 
     /// Compares every manifest with the lockfile: an error where a frozen install would fail or install something
@@ -276,7 +277,6 @@ impl<'a> InstallGraph<'a> {
 
     /// The install of a selection. The manifests it keeps are compared with the lockfile first.
     pub fn prune(&self, selection: &Selection) -> Result<PrunedInstall, LockfileError> {
-        let _ = self.input;
         match &self.kind {
             GraphKind::Npm(graph) => graph.prune(selection),
         }

@@ -87,6 +87,12 @@ impl Lockfile {
         }
     }
 
+    pub(crate) fn npm(&self) -> Option<&NpmLock> {
+        match &self.content {
+            Content::Npm(lock) => Some(lock),
+        }
+    }
+
     /// How many entries it has: placed packages, links and members.
     pub fn len(&self) -> usize {
         match &self.content {

@@ -1,0 +1,43 @@
+//! What the lockfile tells about native code.
+
+use crate::install::{NativeAddon, NativeHint};
+use crate::name::PackageName;
+use crate::npm::entry::Entry;
+use crate::npm::location::split_child;
+
+/// Packages that C++ add-ons are written or built with.
+const BINDINGS: [&str; 7] =
+    ["nan", "node-addon-api", "bindings", "node-gyp", "cmake-js", "napi-macros", "node-api-headers"];
+
+/// Packages that look for a prebuilt binary before anything is compiled.
+const PREBUILT: [&str; 8] = [
+    "node-gyp-build",
+    "node-gyp-build-optional-packages",
+    "prebuild-install",
+    "node-pre-gyp",
+    "@mapbox/node-pre-gyp",
+    "pkg-prebuilds",
+    "napi-postinstall",
+    "@napi-rs/triples",
+];
+
+/// Reads an entry's install script off its dependencies. Scripts that only download or patch have no such hints.
+pub(crate) fn native_addon(location: &str, entry: &Entry) -> Option<NativeAddon> {
+    if !entry.has_install_script.0 {
+        return None;
+    }
+    let depends = |names: &[&str]| {
+        let all = entry.dependencies.iter().chain(entry.optional_dependencies.iter());
+        let mut all = all.chain(entry.peer_dependencies.iter());
+        all.any(|(name, _)| names.contains(&name))
+    };
+    let hint = if depends(&PREBUILT) {
+        NativeHint::PrefersPrebuilt
+    } else if depends(&BINDINGS) {
+        NativeHint::Compiles
+    } else {
+        return None;
+    };
+    let name = entry.name.get().or_else(|| Some(split_child(location)?.1)).unwrap_or(location);
+    Some(NativeAddon { entry: location.to_owned(), name: PackageName::new(name), hint })
+}

@@ -1,0 +1,192 @@
+//! What a dependency's text asks for, and whether an entry answers it (`npm-package-arg`, arborist's `dep-valid.js`).
+
+use nodejs_semver::{Range, Version};
+
+use crate::npm::entry::Entry;
+use crate::path::WorkspacePath;
+
+/// A dependency's text, classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spec<'a> {
+    /// A version or a range of versions; `*` for the empty text.
+    Range(&'a str),
+    /// A distribution tag: `latest`.
+    Tag,
+    /// Another package under this name: `npm:real@^1`.
+    Alias { name: &'a str, range: &'a str },
+    /// A directory or a tarball of the tree, without `file:`.
+    File(&'a str),
+    /// A git repository, also as `owner/name` or `github:owner/name`.
+    Git,
+    /// The address of a tarball.
+    Remote(&'a str),
+}
+
+impl<'a> Spec<'a> {
+    pub(crate) fn classify(text: &'a str) -> Self {
+        let text = text.trim();
+        let lower = |prefix: &str| text.get(..prefix.len()).filter(|head| head.eq_ignore_ascii_case(prefix));
+        if let Some(head) = lower("file:") {
+            return Self::File(&text[head.len()..]);
+        }
+        let drive = matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+        if text.starts_with(['.', '/']) || text.starts_with("~/") || drive {
+            return Self::File(text);
+        }
+        if let Some(head) = lower("npm:") {
+            let rest = &text[head.len()..];
+            let at = rest.char_indices().skip(1).find(|(_, letter)| *letter == '@').map(|(at, _)| at);
+            let (name, range) = at.map_or((rest, ""), |at| (&rest[..at], &rest[at + 1..]));
+            return Self::Alias { name, range };
+        }
+        if lower("workspace:").is_some() {
+            return Self::Range("*"); // npm rejects it, but other managers' manifests have it
+        }
+        if is_git(text) {
+            return Self::Git;
+        }
+        if text.contains("://") {
+            return Self::Remote(text);
+        }
+        if text.contains('/') || is_tarball(text) {
+            return Self::File(text);
+        }
+        if text.is_empty() || Version::parse(text).is_ok() || Range::parse(text).is_ok() {
+            return Self::Range(text);
+        }
+        Self::Tag
+    }
+}
+
+fn is_git(text: &str) -> bool {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("git" | "github" | "gitlab" | "bitbucket" | "gist" | "sourcehut" | "ssh") => return true,
+        Some(scheme) if scheme.starts_with("git+") => return true,
+        Some("http" | "https") => {
+            // A hosted repository's page is a repository for npm; an archive below it is a tarball.
+            let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+            let rest = rest.split(['#', '?']).next().unwrap_or(rest);
+            let mut parts = rest.split('/').filter(|part| !part.is_empty());
+            let host = parts.next().unwrap_or_default().rsplit('@').next().unwrap_or_default();
+            let hosted = matches!(host.trim_start_matches("www."), "github.com" | "gitlab.com" | "bitbucket.org");
+            return hosted && (parts.clone().count() == 2 || parts.nth(2) == Some("tree"));
+        }
+        _ => {}
+    }
+    let before_hash = text.split('#').next().unwrap_or(text);
+    if text.starts_with("git@") || (before_hash.contains('@') && before_hash.contains(':')) {
+        return true;
+    }
+    let shorthand = before_hash.split('/').count() == 2 && !before_hash.ends_with('/');
+    shorthand && !before_hash.contains(['@', ':']) && !before_hash.contains(char::is_whitespace)
+}
+
+fn is_tarball(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    [".tgz", ".tar.gz", ".tar"].iter().any(|ending| lower.ends_with(ending))
+}
+
+/// Whether a text names one version that npm's semver can compare.
+pub(crate) fn is_version(text: &str) -> bool {
+    Version::parse(text).is_ok()
+}
+
+/// Whether a version lies in a range, as npm compares them: loosely, pre-releases only where the range names one.
+pub(crate) fn version_in_range(version: &str, range: &str) -> bool {
+    let range = range.trim();
+    if range.is_empty() || range == "*" || range == version {
+        return true;
+    }
+    match (Version::parse(version), Range::parse(range)) {
+        (Ok(version), Ok(range)) => version.satisfies(&range),
+        _ => false,
+    }
+}
+
+/// What an edge leads to, as far as its validity goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    /// The entry, and for links the link.
+    pub(crate) entry: &'a Entry,
+    /// The directory a link leads to.
+    pub(crate) linked: Option<&'a str>,
+    /// The version: of links, that of the directory's manifest.
+    pub(crate) version: Option<&'a str>,
+}
+
+/// Whether npm takes a candidate for a spec. `from` is the directory that relative paths start at. Git repositories
+/// count as matching when the candidate comes from git: the lockfile alone cannot say more.
+pub(crate) fn is_satisfied(spec: &str, candidate: Candidate<'_>, from: &str) -> bool {
+    let resolved = candidate.entry.resolved.get();
+    let from_git = resolved.is_some_and(|resolved| resolved.starts_with("git"));
+    match Spec::classify(spec) {
+        Spec::Range(range) | Spec::Alias { range, .. } if range.trim().is_empty() || range.trim() == "*" => true,
+        Spec::Range(range) | Spec::Alias { range, .. } => match candidate.version {
+            Some(version) => version_in_range(version, range) || !is_range(range),
+            None => false,
+        },
+        Spec::Tag => candidate.linked.is_none() && !from_git,
+        Spec::Git => candidate.linked.is_none() && from_git,
+        Spec::Remote(address) => resolved == Some(address),
+        Spec::File(path) => {
+            let from = WorkspacePath::new(from).and_then(|from| from.join(path));
+            match (candidate.linked, from) {
+                (Some(linked), Ok(path)) => linked == path.as_str(),
+                (Some(_), Err(_)) => false,
+                (None, _) => resolved.is_some_and(|resolved| resolved.starts_with("file:")),
+            }
+        }
+    }
+}
+
+/// Whether a text after `npm:name@` is a range and not a tag.
+fn is_range(text: &str) -> bool {
+    Range::parse(text.trim()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classifies_as_npm_does() {
+        use Spec::{Alias, File, Git, Range, Remote, Tag};
+        for (text, expected) in [
+            ("", Range("")),
+            ("*", Range("*")),
+            ("^1.2.3 || >=4 <5", Range("^1.2.3 || >=4 <5")),
+            ("1.2.3-beta.1", Range("1.2.3-beta.1")),
+            ("v1.2.3", Range("v1.2.3")),
+            ("latest", Tag),
+            ("next-11", Tag),
+            ("npm:@s/real@^1", Alias { name: "@s/real", range: "^1" }),
+            ("npm:real", Alias { name: "real", range: "" }),
+            ("file:../lib", File("../lib")),
+            ("../lib", File("../lib")),
+            ("./x.tgz", File("./x.tgz")),
+            ("vendor/x-1.0.0.tgz", Git), // npm reads `a/b` as a GitHub repository
+            ("file:vendor/x-1.0.0.tgz", File("vendor/x-1.0.0.tgz")),
+            ("owner/name", Git),
+            ("owner/name#semver:^1", Git),
+            ("github:owner/name#v1", Git),
+            ("git+ssh://git@example.org/o/n.git#abc", Git),
+            ("git@github.com:o/n.git", Git),
+            ("https://github.com/o/n", Git),
+            ("https://github.com/o/n.git#main", Git),
+            ("https://github.com/o/n/archive/x.tar.gz", Remote("https://github.com/o/n/archive/x.tar.gz")),
+            ("https://example.org/x.tgz", Remote("https://example.org/x.tgz")),
+        ] {
+            assert_eq!(Spec::classify(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn prereleases_match_only_where_the_range_names_one() {
+        assert!(version_in_range("1.2.3", "^1"));
+        assert!(!version_in_range("2.0.0-rc.1", ">=1"));
+        assert!(version_in_range("2.0.0-rc.2", "^2.0.0-rc.1"));
+        assert!(version_in_range("2.0.0-rc.2", "2.0.0-rc.2"));
+        assert!(version_in_range("2.0.0-rc.2", "*"));
+    }
+}
