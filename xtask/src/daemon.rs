@@ -4,7 +4,7 @@
 //! and pid file under the state folder. It is started on nobody else's paths and stopped by its pid
 //! file only.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -35,6 +35,12 @@ enum Verb {
         /// Start our own even when the machine's daemon answers
         #[arg(long)]
         own: bool,
+    },
+    /// Download and unpack only, start nothing
+    Fetch {
+        /// Whose Docker to unpack
+        #[arg(long)]
+        from: Option<Source>,
     },
     /// Stop the daemon that `up` started
     Down {
@@ -89,12 +95,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let engine = up_with(&state, from, own)?.engine;
             println!("{}", export_line(&engine));
         }
+        Verb::Fetch { from } => {
+            let _lock = state.lock("up")?;
+            println!("{}", unpacked(&state, from)?.root.display());
+        }
         Verb::Down { purge } => {
             if !down(&state)? {
                 eprintln!("no daemon of ours runs");
             }
             if purge {
-                host::run(host::as_root("rm")?.arg("-rf").arg(state.path()))?;
+                unmount_below(&state)?;
+                let mut remove = host::as_root("rm")?;
+                remove.args(["--recursive", "--force", "--one-file-system"]).arg(state.path());
+                host::run_quiet(&mut remove)?;
+                eprintln!("  removed {}", state.path().display());
             }
         }
         Verb::Env => println!("{}", export_line(&Engine::find(&state)?)),
@@ -115,7 +129,7 @@ fn up_with(state: &StateDir, from: Option<Source>, own: bool) -> Result<Up> {
     }
     fs_err::create_dir_all(state.path())?;
     // Held until we return: two runs at once must not both start a daemon.
-    let _lock = lock(state)?;
+    let _lock = state.lock("up")?;
     if let Some(engine) = Engine::own(state) {
         eprintln!("  using our Docker {} at {}", engine.version()?, engine.host);
         return Ok(Up { engine, started: false });
@@ -194,14 +208,6 @@ fn pid_path(state: &StateDir) -> PathBuf {
     state.join("docker.pid")
 }
 
-fn lock(state: &StateDir) -> Result<File> {
-    let path = state.join("up.lock");
-    let file = OpenOptions::new().create(true).append(true).open(&path);
-    let file = file.with_context(|| format!("cannot open `{}`", path.display()))?;
-    file.lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
-    Ok(file)
-}
-
 /// The pid of our daemon when its pid file names a live `dockerd` that was started on this folder.
 fn running_pid(state: &StateDir) -> Option<u32> {
     let pid = fs_err::read_to_string(pid_path(state)).ok()?.trim().parse().ok()?;
@@ -228,16 +234,44 @@ fn remove_stale(state: &StateDir) -> Result<()> {
     Ok(())
 }
 
+/// Undoes the mounts that a killed daemon leaves in the state folder.
+fn unmount_below(state: &StateDir) -> Result<()> {
+    let mounts = fs_err::read_to_string("/proc/self/mounts")?;
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let below: Vec<String> = points
+        .map(|point| point.replace("\\040", " "))
+        .filter(|point| Path::new(point).starts_with(state.path()))
+        .collect();
+    // Later mounts may lie on earlier ones.
+    for point in below.iter().rev() {
+        host::run_quiet(host::as_root("umount")?.arg(point))?;
+    }
+    Ok(())
+}
+
 /// One unpacked Docker: programs under `root`, data under `data`.
 struct Unpacked {
     root: PathBuf,
     data: PathBuf,
 }
 
-/// The packages of each source. Debian split the client and buildx off in trixie.
-const SPLIT_PACKAGES: &[&str] = &["docker.io", "containerd", "docker-cli", "docker-buildx"];
-const HOST_PACKAGE_SETS: &[&[&str]] =
-    &[SPLIT_PACKAGES, &["docker.io", "containerd", "docker-buildx"], &["docker.io", "containerd"]];
+impl Source {
+    /// The packages that hold a daemon and a client; the first set that the source has is taken.
+    ///
+    /// Debian split the client and buildx off in trixie, and `tini-static` in sid. Ubuntu keeps
+    /// the client in `docker.io`.
+    fn package_sets(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Sid => &[&["docker.io", "containerd", "docker-cli", "docker-buildx", "tini-static"]],
+            Self::Trixie => &[&["docker.io", "containerd", "docker-cli", "docker-buildx", "tini"]],
+            Self::Host => &[
+                &["docker.io", "containerd", "docker-cli", "docker-buildx", "tini"],
+                &["docker.io", "containerd", "docker-buildx", "tini"],
+                &["docker.io", "containerd", "tini"],
+            ],
+        }
+    }
+}
 
 /// A Docker that is already unpacked, or the first of the sources that can be.
 fn unpacked(state: &StateDir, from: Option<Source>) -> Result<Unpacked> {
@@ -278,23 +312,24 @@ fn unpack(state: &StateDir, source: Source, docker: &Unpacked) -> Result<Vec<Str
     let parent = docker.root.parent().expect("the root is below the state folder");
     fs_err::create_dir_all(parent)?;
     let scratch = state.join("apt").join(source.name());
-    let versions = match source {
-        Source::Host => {
-            let mut result = Err(anyhow::anyhow!("no package set"));
-            for set in HOST_PACKAGE_SETS {
-                result = apt::unpack(Suite::Host, set, &scratch, &docker.root);
-                if result.is_ok() {
-                    break;
-                }
-            }
-            result?
-        }
-        Source::Sid | Source::Trixie => {
-            let mirror = Mirror::of_machine()?;
-            let suite = Suite::Debian(&mirror, source.name());
-            apt::unpack(suite, SPLIT_PACKAGES, &scratch, &docker.root)?
-        }
+    let mirror = Mirror::of_machine();
+    let suite = match (source, &mirror) {
+        (Source::Host, _) => Suite::Host,
+        (_, Ok(mirror)) => Suite::Debian(mirror, source.name()),
+        (_, Err(error)) => bail!("{error:#}"),
     };
+    let mut result = Err(anyhow::anyhow!("no package set"));
+    for set in source.package_sets() {
+        result = apt::unpack(suite, set, &scratch, &docker.root);
+        if result.is_ok() {
+            break;
+        }
+    }
+    let versions = result?;
+    if source == Source::Host && !works(docker) {
+        // The one library of Debian 12's daemon that small installations lack.
+        host::install(&["libdevmapper1.02.1"])?;
+    }
     if !works(docker) {
         bail!("the unpacked `dockerd` does not run on this machine's libraries");
     }
@@ -339,6 +374,10 @@ fn start(state: &StateDir, docker: &Unpacked) -> Result<()> {
         .args(["--containerd-plugins-namespace", "drydock-dev-plugins"])
         .arg("--userland-proxy-path")
         .arg(docker.root.join("usr/sbin/docker-proxy"));
+    let init = ["usr/bin/tini-static", "usr/bin/tini"].map(|init| docker.root.join(init));
+    if let Some(init) = init.iter().find(|init| init.exists()) {
+        command.arg("--init-path").arg(init);
+    }
     if !host::is_root() {
         let group = host::run_quiet(Command::new("id").arg("--group").arg("--name"))?;
         command.args(["--group", group.trim()]);

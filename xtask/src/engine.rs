@@ -49,7 +49,7 @@ impl Engine {
         let bin = self.bin.clone()?;
         let rest = env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(bin).chain(env::split_paths(&rest));
-        Some(env::join_paths(folders).expect("the state folder's path was checked to hold no colon"))
+        Some(env::join_paths(folders).expect("the state folder's path holds no colon, see StateDir"))
     }
 
     /// The daemon's version, as it tells it.

@@ -1,6 +1,7 @@
 //! Where the development daemon and its downloads live: one folder outside the checkout.
 
 use std::env;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -31,6 +32,15 @@ impl StateDir {
         if !path.is_absolute() {
             bail!("the state folder `{}` is not an absolute path", path.display());
         }
+        // The path ends up in search paths, a shell script and apt's options.
+        let plain = |c: char| c.is_alphanumeric() || "/._-+@ ".contains(c);
+        if !path.to_str().is_some_and(|text| text.chars().all(plain)) {
+            bail!(
+                "the state folder `{}` has characters that a search path cannot hold; \
+                 set DRYDOCK_DEV_DIR to a plainer path",
+                path.display()
+            );
+        }
         let longest = path.join(LONGEST_SOCKET);
         if longest.as_os_str().len() > SOCKET_PATH_LIMIT {
             bail!("`{}` is too long for a Unix socket; set DRYDOCK_DEV_DIR to a shorter path", path.display());
@@ -41,6 +51,16 @@ impl StateDir {
     /// A path below the state folder.
     pub(crate) fn join(&self, below: impl AsRef<Path>) -> PathBuf {
         self.0.join(below)
+    }
+
+    /// Waits until no other run holds the lock `name`; it is held until the value is dropped.
+    pub(crate) fn lock(&self, name: &str) -> Result<File> {
+        fs_err::create_dir_all(&self.0)?;
+        let path = self.join(format!("{name}.lock"));
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.with_context(|| format!("cannot open `{}`", path.display()))?;
+        file.lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
+        Ok(file)
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -68,6 +68,8 @@ fn ensure_images(engine: &Engine, state: &StateDir, images: &[&str], refresh: bo
     eprintln!("  Docker Hub cannot be reached: using stand-ins for the base images");
     let images: Vec<(&str, Image)> =
         images.iter().map(|name| Ok((*name, Image::parse(name)?))).collect::<Result<_>>()?;
+    // Two runs at once would make the same image twice, in the same folder.
+    let _lock = state.lock("images")?;
     let machine = debian::Machine::read()?;
     let workshop = Workshop { engine, state, machine: &machine, refresh };
     for (name, image) in images {
@@ -163,15 +165,16 @@ impl Workshop<'_> {
             }
             Image::Nginx { codename } => nginx::recipe(&debian::recipe(self.machine, codename)),
         };
-        if let Present::StandIn(hash) = present(self.engine, name)? {
-            // A refreshed base is made once in a run, not again for each image on it.
-            if hash == recipe && !self.refresh {
+        match present(self.engine, name)? {
+            Present::Real => {
+                eprintln!("  {name}: the real image is there");
+                return Ok(());
+            }
+            Present::StandIn(hash) if hash == recipe && !self.refresh => {
                 eprintln!("  {name}: current");
                 return Ok(());
             }
-        } else if present(self.engine, name)? == Present::Real {
-            eprintln!("  {name}: the real image is there");
-            return Ok(());
+            Present::StandIn(_) | Present::Absent => {}
         }
         let begun = std::time::Instant::now();
         let what = match image {
@@ -192,6 +195,7 @@ impl Workshop<'_> {
     /// The Debian image that the others are layered on.
     fn ensure_base(&self, codename: &str) -> Result<String> {
         let name = format!("debian:{codename}-slim");
+        // A refreshed base is made once in a run, not again for each image on it.
         let base = Workshop { refresh: false, ..*self };
         base.ensure(&name, &Image::Debian { codename: codename.to_owned() })?;
         Ok(name)

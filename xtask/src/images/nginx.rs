@@ -18,7 +18,8 @@ COPY nginx.conf /etc/nginx/nginx.conf
 COPY default.conf /etc/nginx/conf.d/default.conf
 COPY index.html 50x.html /usr/share/nginx/html/
 COPY docker-entrypoint.sh /
-RUN chown -R 101:0 /etc/nginx /var/cache/nginx && chmod -R g+w /etc/nginx /var/cache/nginx && nginx -t
+RUN chown -R 101:0 /etc/nginx /var/cache/nginx && chmod -R g+w /etc/nginx /var/cache/nginx \
+ && nginx -t && rm -rf /tmp/*
 EXPOSE 8080
 STOPSIGNAL SIGQUIT
 USER 101
