@@ -6,6 +6,8 @@
 mod model;
 mod settings;
 
+pub use drydock_lockfile::{PackageName, WorkspacePath};
+pub use drydock_workspace::PackageManager;
 pub use model::{
     BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, Healthcheck, ImagePath,
     ImageRef, InstallPurpose, InstallStage, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId, StageKind,
