@@ -1,0 +1,193 @@
+//! The Engine API: everything that is not BuildKit. `bollard` over our own connections.
+
+use std::collections::BTreeMap;
+
+use bollard::query_parameters::TagImageOptions;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::dial::Dialer;
+use crate::error::BuildError;
+
+/// The API of Docker 20.10.
+const OLDEST_API: (u32, u32) = (1, 41);
+/// Seconds that a request may take to be answered; a push sends as it goes.
+const PATIENCE: u64 = 120;
+
+/// A client of one daemon's Engine API.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) docker: Docker,
+}
+
+/// What a daemon says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonInfo {
+    /// Version of Docker, such as `28.5.2`.
+    pub version: String,
+    /// Version of its API, such as `1.51`.
+    pub api: String,
+    /// Version of BuildKit; daemons before Docker 23 do not say.
+    pub buildkit: Option<String>,
+    /// Whether images live in containerd's store, which can do several platforms, attestations and cache exports.
+    pub containerd_store: bool,
+    /// `linux`.
+    pub os: String,
+    /// Architecture in Go's words: `amd64`, `arm64`.
+    pub arch: String,
+    /// Processors that the daemon may use.
+    pub cpus: u32,
+    /// Bytes of memory that the daemon may use.
+    pub memory: u64,
+}
+
+/// An image in the daemon's store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageDetails {
+    /// Its id.
+    pub id: String,
+    /// Bytes of its layers.
+    pub size: u64,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// `name:tag` references to it.
+    pub tags: Vec<String>,
+    /// `name@sha256:…` references to it, once it was pushed.
+    pub digests: Vec<String>,
+}
+
+impl Engine {
+    /// A client whose connections are opened as needed and used again.
+    pub(crate) fn new(dialer: &Dialer) -> Result<Self, BuildError> {
+        let dialer = dialer.clone();
+        let connector = tower::service_fn(move |_: http::Uri| {
+            let dialer = dialer.clone();
+            Box::pin(async move { dialer.dial().await.map(TokioIo::new) })
+        });
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let transport = move |request: BollardRequest| {
+            let client = client.clone();
+            async move { client.request(request).await.map_err(bollard::errors::Error::from) }
+        };
+        let docker =
+            Docker::connect_with_custom_transport(transport, Some("http://docker"), PATIENCE, API_DEFAULT_VERSION)
+                .map_err(|error| refused("be asked", &error))?;
+        Ok(Self { docker })
+    }
+
+    /// Asks who is there, and settles on an API version that both sides speak.
+    pub(crate) async fn introduce(self, dialer: &Dialer) -> Result<(Self, DaemonInfo), BuildError> {
+        let unreachable = |error: &bollard::errors::Error| BuildError::DaemonUnreachable {
+            tried: vec![dialer.endpoint().attempt(&root_cause(error))],
+        };
+        let version = self.docker.version().await.map_err(|error| unreachable(&error))?;
+        let api = version.api_version.clone().unwrap_or_default();
+        let components = version.components.unwrap_or_default();
+        if let Some(podman) = components.iter().map(|component| &component.name).find(|name| name.contains("Podman")) {
+            let address = dialer.endpoint().address.to_string();
+            return Err(BuildError::NoBuildKit { name: podman.clone(), address });
+        }
+        let number = version.version.unwrap_or_default();
+        if parse_api(&api).is_none_or(|api| api < OLDEST_API) {
+            return Err(BuildError::DaemonTooOld { version: number, api });
+        }
+        let docker = self.docker.negotiate_version().await.map_err(|error| unreachable(&error))?;
+        let info = docker.info().await.map_err(|error| refused("describe itself", &error))?;
+        let containerd = |row: &Vec<String>| row.iter().any(|cell| cell == "io.containerd.snapshotter.v1");
+        let info = DaemonInfo {
+            version: number,
+            api,
+            buildkit: None,
+            containerd_store: info.driver_status.unwrap_or_default().iter().any(containerd),
+            os: version.os.unwrap_or_default(),
+            arch: version.arch.unwrap_or_default(),
+            cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or_default(),
+            memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+        };
+        Ok((Self { docker }, info))
+    }
+
+    /// An image by id or reference; `None` when there is none.
+    pub(crate) async fn inspect(&self, image: &str) -> Result<Option<ImageDetails>, BuildError> {
+        let found = match self.docker.inspect_image(image).await {
+            Ok(found) => found,
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
+            Err(error) => return Err(refused(&format!("inspect `{image}`"), &error)),
+        };
+        let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+        Ok(Some(ImageDetails {
+            id: found.id.unwrap_or_default(),
+            size: found.size.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+            labels: labels.into_iter().collect(),
+            tags: found.repo_tags.unwrap_or_default(),
+            digests: found.repo_digests.unwrap_or_default(),
+        }))
+    }
+
+    /// Gives an image one more reference.
+    pub(crate) async fn tag(&self, image: &str, reference: &str) -> Result<(), BuildError> {
+        let (repo, tag) = split_tag(reference);
+        let options = TagImageOptions { repo: Some(repo.to_owned()), tag: Some(tag.to_owned()) };
+        self.docker
+            .tag_image(image, Some(options))
+            .await
+            .map_err(|error| refused(&format!("tag `{image}` as `{reference}`"), &error))
+    }
+}
+
+/// A request that the daemon answered with an error.
+pub(crate) fn refused(activity: &str, error: &bollard::errors::Error) -> BuildError {
+    let message = match error {
+        bollard::errors::Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        bollard::errors::Error::DockerStreamError { error } => error.clone(),
+        other => root_cause(other),
+    };
+    BuildError::Daemon { activity: activity.to_owned(), message }
+}
+
+/// What the last error of a chain says: the ones above it only say which layer passed it on.
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// Name and tag of an image reference; the colon of a registry's port begins no tag.
+pub(crate) fn split_tag(reference: &str) -> (&str, &str) {
+    match reference.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (reference, "latest"),
+    }
+}
+
+fn parse_api(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_split_from_names() {
+        for (reference, expected) in [
+            ("a", ("a", "latest")),
+            ("a:1", ("a", "1")),
+            ("localhost:5000/a", ("localhost:5000/a", "latest")),
+            ("localhost:5000/a:1", ("localhost:5000/a", "1")),
+        ] {
+            assert_eq!(split_tag(reference), expected);
+        }
+    }
+
+    #[test]
+    fn api_versions_compare_as_numbers() {
+        assert!(parse_api("1.5").unwrap() < OLDEST_API);
+        assert!(parse_api("1.51").unwrap() > OLDEST_API);
+        assert_eq!(parse_api("one"), None);
+    }
+}

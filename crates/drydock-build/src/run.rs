@@ -1,0 +1,337 @@
+//! A run: the session, the solves of all targets on it, and the one loop that everything they say comes together in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bollard_buildkit_proto::moby::buildkit::v1 as api;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use crate::builder::Builder;
+use crate::digest_cache::DigestCache;
+use crate::error::BuildError;
+use crate::event::{Event, Transfer};
+use crate::failure::ErrorDetails;
+use crate::listing::{self, Listing};
+use crate::llb;
+use crate::outcome::{BuildOutcome, BuiltTarget, StepFailure, TargetOutcome, TargetResult};
+use crate::progress::{Progress, TICK, is_cancellation};
+use crate::request::{BuildRequest, Secret, SecretSource, TargetName};
+use crate::session::{Content, Sent, Session};
+use crate::solve::{self, Inputs, SolveEnd};
+use crate::steps;
+use crate::vertex::VertexDigest;
+
+/// What solves say to the loop. Targets go by their index in the request.
+enum Message {
+    Started(usize),
+    Status(usize, Box<api::StatusResponse>),
+    Ended(usize, SolveEnd, Duration),
+}
+
+pub(crate) async fn build(
+    builder: &Builder,
+    mut request: BuildRequest,
+    events: UnboundedSender<Event>,
+    cancel: CancellationToken,
+) -> Result<BuildOutcome, BuildError> {
+    let (listing, secrets) = prepare(&mut request).await?;
+    let summary = listing.summary;
+    tell(&events, Event::ContextReady(summary));
+
+    let session_id = solve::random_id();
+    let headers = Session::headers(&session_id, &request.shared_key);
+    let stream = builder
+        .dialer
+        .upgrade("/session", &headers)
+        .await
+        .map_err(|error| BuildError::ConnectionLost { activity: "opening a session", reason: error.to_string() })?;
+    let sent = Arc::new(Sent::default());
+    let (faults, faulty) = mpsc::unbounded_channel();
+    let content = Content {
+        listing: Arc::new(listing),
+        secrets,
+        credentials: builder.credentials.clone(),
+        sent: Arc::clone(&sent),
+        faults,
+    };
+    let session = Session::serve(stream, content);
+    let inputs = Inputs {
+        context: llb::context(&session_id, request.full_transfer),
+        dockerfile: llb::dockerfile(&request.dockerfile),
+        session: session_id,
+    };
+
+    // Stopped when the caller cancels, when a target failed and the others are not to go on, and when the future of
+    // this function is dropped.
+    let stop = cancel.child_token();
+    let _stop_on_drop = stop.clone().drop_guard();
+    let names: Vec<TargetName> = request.targets.iter().map(|target| target.name.clone()).collect();
+    let (said, messages) = mpsc::unbounded_channel();
+    tokio::spawn(launch(builder.clone(), request.clone(), inputs, said, stop.clone()));
+    let run = Run {
+        dockerfile: request.dockerfile,
+        keep_going: request.keep_going,
+        progress: Progress::new(names.clone()),
+        events,
+        stop,
+        sent,
+        told: Transfer::default(),
+        ends: names.iter().map(|_| None).collect(),
+        failures: Vec::new(),
+        fatal: None,
+        names,
+    };
+    let ended = session.ended.clone();
+    let outcome = run.until_all_ended(messages, faulty, ended).await;
+    session.close().await;
+    let (targets, transfer) = outcome?;
+    Ok(BuildOutcome { targets, context: summary, transfer })
+}
+
+/// Lists the context and reads the secrets, on threads where that may block.
+async fn prepare(request: &mut BuildRequest) -> Result<(Listing, BTreeMap<String, Arc<[u8]>>), BuildError> {
+    let entries = std::mem::take(&mut request.context);
+    let secrets = std::mem::take(&mut request.secrets);
+    let folder = request.digest_cache.clone();
+    let name = request.shared_key.clone();
+    let work = move || {
+        let cache = folder.map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
+        let secrets = secrets.into_iter().map(read_secret).collect::<Result<_, _>>()?;
+        Ok((listing::list(entries, &cache)?, secrets))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn read_secret(secret: Secret) -> Result<(String, Arc<[u8]>), BuildError> {
+    let Secret { id, source } = secret;
+    let value = match source {
+        SecretSource::Bytes(bytes) => Ok(bytes),
+        SecretSource::File(path) => fs_err::read(path).map(Arc::from).map_err(|error| error.to_string()),
+        SecretSource::Env(name) => match std::env::var_os(&name) {
+            Some(value) => Ok(value.into_encoded_bytes().into()),
+            None => Err(format!("the environment variable `{name}` is not set")),
+        },
+    };
+    match value {
+        Ok(value) => Ok((id, value)),
+        Err(reason) => Err(BuildError::UnreadableSecret { id, reason }),
+    }
+}
+
+/// Begins the solves in the order of the request, as many at a time as there are jobs.
+async fn launch(
+    builder: Builder,
+    request: BuildRequest,
+    inputs: Inputs,
+    said: UnboundedSender<Message>,
+    stop: CancellationToken,
+) {
+    let jobs = u32::try_from(request.jobs).unwrap_or(u32::MAX).clamp(1, 1 << 16);
+    let free = Arc::new(Semaphore::new(jobs as usize));
+    for (index, target) in request.targets.iter().enumerate() {
+        let weight = target.weight.clamp(1, jobs);
+        let permit = tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            permit = Arc::clone(&free).acquire_many_owned(weight) => permit.ok(),
+        };
+        let Some(permit) = permit else {
+            drop(said.send(Message::Ended(index, SolveEnd::Stopped, Duration::ZERO)));
+            continue;
+        };
+        drop(said.send(Message::Started(index)));
+        let solve_request = solve::request(&request, target, &inputs);
+        let (control, said, stop) = (builder.control.clone(), said.clone(), stop.clone());
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let pass_on = |status| drop(said.send(Message::Status(index, Box::new(status))));
+            let end = solve::solve(control, solve_request, pass_on, stop).await;
+            drop(permit);
+            drop(said.send(Message::Ended(index, end, begun.elapsed())));
+        });
+    }
+}
+
+/// The state of a run.
+struct Run {
+    dockerfile: String,
+    keep_going: bool,
+    names: Vec<TargetName>,
+    progress: Progress,
+    events: UnboundedSender<Event>,
+    stop: CancellationToken,
+    sent: Arc<Sent>,
+    /// What was last told of the transfer.
+    told: Transfer,
+    ends: Vec<Option<(End, Duration)>>,
+    failures: Vec<Failure>,
+    /// Why the run as a whole came to nothing.
+    fatal: Option<BuildError>,
+}
+
+/// How a target ended; what was stopped is judged when all that failed is known.
+enum End {
+    Known(TargetResult),
+    Stopped,
+}
+
+struct Failure {
+    target: usize,
+    vertex: Option<VertexDigest>,
+}
+
+impl Run {
+    async fn until_all_ended(
+        mut self,
+        mut messages: UnboundedReceiver<Message>,
+        mut faults: UnboundedReceiver<BuildError>,
+        session_ended: CancellationToken,
+    ) -> Result<(Vec<TargetOutcome>, Transfer), BuildError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while self.ends.iter().any(Option::is_none) {
+            tokio::select! {
+                // A fault explains the failures that follow from it.
+                biased;
+                Some(fault) = faults.recv() => self.give_up(fault),
+                message = messages.recv() => self.hear(message.expect("each solve says how it ended")),
+                () = session_ended.cancelled(), if self.fatal.is_none() => {
+                    self.give_up(BuildError::ConnectionLost {
+                        activity: "building",
+                        reason: "the daemon ended the session".to_owned(),
+                    });
+                }
+                _ = tick.tick() => self.tick(),
+            }
+        }
+        self.tell_transfer();
+        if let Ok(fault) = faults.try_recv() {
+            self.give_up(fault);
+        }
+        match self.fatal.take() {
+            Some(error) => Err(error),
+            None => Ok(self.outcomes()),
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Started(target) => tell(&self.events, Event::TargetStarted(self.names[target].clone())),
+            Message::Status(target, status) => self.progress.apply(target, *status),
+            Message::Ended(target, end, duration) => {
+                for event in self.progress.flush(Some(target)) {
+                    tell(&self.events, event);
+                }
+                let end = match end {
+                    SolveEnd::Done(metadata) => End::Known(TargetResult::Built(self.built(target, metadata))),
+                    SolveEnd::Stopped => End::Stopped,
+                    SolveEnd::Failed(status) => self.failed(target, &status),
+                };
+                tell(&self.events, Event::TargetFinished(self.names[target].clone()));
+                self.ends[target] = Some((end, duration));
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.tell_transfer();
+        for event in self.progress.flush(None) {
+            tell(&self.events, event);
+        }
+    }
+
+    fn tell_transfer(&mut self) {
+        let sent = self.sent.so_far();
+        if sent != self.told {
+            self.told = sent;
+            tell(&self.events, Event::ContextSent(sent));
+        }
+    }
+
+    fn give_up(&mut self, error: BuildError) {
+        // The context's own fault says more than that the connection then broke.
+        if self.fatal.as_ref().is_none_or(|known| matches!(known, BuildError::ConnectionLost { .. })) {
+            self.fatal = Some(error);
+        }
+        self.stop.cancel();
+    }
+
+    fn built(&self, target: usize, metadata: BTreeMap<String, String>) -> BuiltTarget {
+        let (cached_steps, run_steps) = self.progress.steps(target);
+        let digest = metadata.get("containerimage.digest").cloned();
+        let config = metadata.get("containerimage.config.digest").cloned();
+        BuiltTarget { image_id: config.or_else(|| digest.clone()), digest, cached_steps, run_steps, metadata }
+    }
+
+    fn failed(&mut self, target: usize, status: &Status) -> End {
+        if let Some(reason) = lost_connection(status) {
+            self.give_up(BuildError::ConnectionLost { activity: "building", reason });
+            return End::Stopped;
+        }
+        if self.stop.is_cancelled() && (status.code() == Code::Cancelled || is_cancellation(status.message())) {
+            return End::Stopped;
+        }
+        let ErrorDetails { message, vertex, command, exit_code, dockerfile_lines } = ErrorDetails::of(status);
+        let vertex = vertex.as_deref().map(VertexDigest::from).or_else(|| self.progress.failed_vertex(target));
+        if let Some(end) = self.blocked(target, vertex.as_ref()) {
+            return End::Known(end);
+        }
+        let step = vertex.as_ref().and_then(|vertex| self.progress.step(vertex)).cloned();
+        let dockerfile_lines = match &step {
+            Some(step) if dockerfile_lines.is_empty() => steps::lines_of(&self.dockerfile, step).into_iter().collect(),
+            _ => dockerfile_lines,
+        };
+        let log_tail = vertex.as_ref().map(|vertex| self.progress.log_tail(vertex)).unwrap_or_default();
+        self.failures.push(Failure { target, vertex: vertex.clone() });
+        if !self.keep_going {
+            self.stop.cancel();
+        }
+        let failure = StepFailure { message, vertex, step, command, exit_code, dockerfile_lines, log_tail };
+        End::Known(TargetResult::Failed(Box::new(failure)))
+    }
+
+    /// Whether another target already told of the failure of `vertex`, or of any that this target needs.
+    fn blocked(&self, target: usize, vertex: Option<&VertexDigest>) -> Option<TargetResult> {
+        let failure = self.failures.iter().find(|failure| match (&failure.vertex, vertex) {
+            (Some(failed), Some(vertex)) => failed == vertex,
+            (Some(failed), None) => self.progress.needs(target, failed),
+            (None, _) => false,
+        })?;
+        let step = failure.vertex.as_ref().and_then(|vertex| self.progress.step(vertex));
+        let by = self.names[failure.target].clone();
+        Some(TargetResult::Blocked { by, stage: step.map(|step| step.stage.clone()) })
+    }
+
+    fn outcomes(mut self) -> (Vec<TargetOutcome>, Transfer) {
+        let ends = std::mem::take(&mut self.ends);
+        let targets = ends.into_iter().flatten().enumerate().map(|(target, (end, duration))| TargetOutcome {
+            target: self.names[target].clone(),
+            duration,
+            result: match end {
+                End::Known(result) => result,
+                End::Stopped => self.blocked(target, None).unwrap_or(TargetResult::Cancelled),
+            },
+        });
+        (targets.collect(), self.told)
+    }
+}
+
+/// What the connection says of its end, if that is what made a call fail: then the error comes from our side of it,
+/// not from the daemon.
+fn lost_connection(status: &Status) -> Option<String> {
+    if let Some(source) = std::error::Error::source(status) {
+        return Some(crate::engine::root_cause(source));
+    }
+    let message = status.message();
+    let session = ["no active session", "session healthcheck failed", "failed to get session"];
+    session.iter().any(|words| message.contains(words)).then(|| message.to_owned())
+}
+
+/// A caller that no longer listens still wants its targets.
+fn tell(events: &UnboundedSender<Event>, event: Event) {
+    drop(events.send(event));
+}

@@ -1,0 +1,153 @@
+//! The session: a connection on which the daemon asks and we answer. It serves the context, secrets and registry
+//! credentials to every solve of a run.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bollard_buildkit_proto::health::health_server::HealthServer;
+use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
+use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
+use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
+use futures_util::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::Server;
+
+use crate::credentials::Credentials;
+use crate::dial::Stream;
+use crate::error::BuildError;
+use crate::listing::Listing;
+
+mod answers;
+mod filesync;
+
+pub(crate) use filesync::Sent;
+
+/// The largest window there is. The daemon asks for thousands of files in frames of a few bytes each, and h2 takes a
+/// flood of small frames for an attack unless the window is large.
+pub(crate) const WINDOW: u32 = (1 << 31) - 1;
+
+/// The methods that the session offers, as the daemon wants them announced.
+const METHODS: [&str; 7] = [
+    "/grpc.health.v1.Health/Check",
+    "/moby.filesync.v1.FileSync/DiffCopy",
+    "/moby.filesync.v1.Auth/Credentials",
+    "/moby.filesync.v1.Auth/FetchToken",
+    "/moby.filesync.v1.Auth/GetTokenAuthority",
+    "/moby.filesync.v1.Auth/VerifyTokenAuthority",
+    "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+];
+
+/// What a session has to give.
+pub(crate) struct Content {
+    pub(crate) listing: Arc<Listing>,
+    pub(crate) secrets: BTreeMap<String, Arc<[u8]>>,
+    pub(crate) credentials: Credentials,
+    /// Counts what is sent.
+    pub(crate) sent: Arc<Sent>,
+    /// Told when the context cannot be served as listed.
+    pub(crate) faults: UnboundedSender<BuildError>,
+}
+
+/// An open session.
+pub(crate) struct Session {
+    /// Fires when the connection has ended, for whatever reason.
+    pub(crate) ended: CancellationToken,
+    close: CancellationToken,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Session {
+    /// The headers by which a session introduces itself. `id` names it in solve requests.
+    pub(crate) fn headers(id: &str, shared_key: &str) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("X-Docker-Expose-Session-Uuid", id.to_owned()),
+            ("X-Docker-Expose-Session-Name", "drydock".to_owned()),
+            ("X-Docker-Expose-Session-Sharedkey", shared_key.to_owned()),
+        ];
+        headers.extend(METHODS.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
+        headers
+    }
+
+    /// Begins to answer on `stream`.
+    pub(crate) fn serve(stream: Stream, content: Content) -> Self {
+        let Content { listing, secrets, credentials, sent, faults } = content;
+        let ended = CancellationToken::new();
+        let close = CancellationToken::new();
+        let stream = Watched { stream, _ended: ended.clone().drop_guard() };
+        let router = Server::builder()
+            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(WINDOW)
+            .add_service(HealthServer::new(answers::Alive))
+            .add_service(FileSyncServer::new(filesync::ContextFiles::new(listing, sent, faults)))
+            .add_service(SecretsServer::new(answers::SecretValues(secrets)))
+            .add_service(AuthServer::new(answers::RegistryLogins(credentials)));
+        // The one connection, and then none: ending the stream would end the server.
+        let incoming = futures_util::stream::iter([Ok::<_, io::Error>(stream)]).chain(futures_util::stream::pending());
+        let closing = close.clone();
+        let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, closing.cancelled_owned()));
+        Self { ended, close, server }
+    }
+
+    /// Ends the session.
+    pub(crate) async fn close(self) {
+        self.close.cancel();
+        if tokio::time::timeout(Duration::from_secs(1), self.ended.cancelled()).await.is_err() {
+            self.server.abort();
+        }
+    }
+}
+
+/// Tells when the connection is dropped, which the server does as soon as it ends.
+struct Watched {
+    stream: Stream,
+    _ended: DropGuard,
+}
+
+impl tonic::transport::server::Connected for Watched {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

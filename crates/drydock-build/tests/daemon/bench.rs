@@ -1,0 +1,113 @@
+//! A connected builder, and short ways to say what is built and what was told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use drydock_build::{
+    BuildError, BuildOutcome, BuildRequest, Builder, BuiltTarget, CancellationToken, ContextContent, ContextEntry,
+    Endpoint, Environment, Event, Output, TargetRequest, TargetResult,
+};
+
+/// A builder for one test.
+pub struct Bench {
+    pub builder: Builder,
+    /// Told apart from every other run of every test, so that nothing comes from an older cache.
+    pub nonce: String,
+    base: &'static str,
+    /// Where digests are cached.
+    pub cache: tempfile::TempDir,
+}
+
+/// What a run told, and what came of it.
+pub struct Told {
+    pub events: Vec<Event>,
+    pub outcome: BuildOutcome,
+}
+
+impl Bench {
+    pub async fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let environment = Environment::of_process();
+        let endpoint = Endpoint::resolve(&environment).expect("a daemon for the tests");
+        let builder = Builder::connect(endpoint, &environment).await.expect("a daemon for the tests");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let nonce = format!("{now:x}-{}-{count}", std::process::id());
+        Self { builder, nonce, base: crate::base::base().await, cache: tempfile::tempdir().unwrap() }
+    }
+
+    /// A request for stages of a Dockerfile, in which `BASE` stands for the base image and `NONCE` for the nonce.
+    pub fn request(&self, dockerfile: &str, stages: &[&str]) -> BuildRequest {
+        let targets = stages
+            .iter()
+            .map(|stage| TargetRequest { output: Output::CacheOnly, ..TargetRequest::new(*stage, *stage) });
+        BuildRequest {
+            dockerfile: dockerfile.replace("BASE", self.base).replace("NONCE", &self.nonce),
+            targets: targets.collect(),
+            jobs: 4,
+            shared_key: self.nonce.clone(),
+            internal: true,
+            digest_cache: Some(self.cache.path().to_owned()),
+            ..BuildRequest::default()
+        }
+    }
+
+    pub async fn build(&self, request: BuildRequest) -> Told {
+        self.try_build(request, CancellationToken::new()).await.expect("the run itself is fine")
+    }
+
+    pub async fn try_build(&self, request: BuildRequest, cancel: CancellationToken) -> Result<Told, BuildError> {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let outcome = self.builder.build(request, sender, cancel).await?;
+        let mut events = Vec::new();
+        while let Ok(event) = receiver.try_recv() {
+            events.push(event);
+        }
+        Ok(Told { events, outcome })
+    }
+}
+
+impl Told {
+    pub fn result(&self, target: &str) -> &TargetResult {
+        let outcome = self.outcome.targets.iter().find(|outcome| outcome.target.as_str() == target);
+        &outcome.unwrap_or_else(|| panic!("no outcome for {target}")).result
+    }
+
+    pub fn built(&self, target: &str) -> &BuiltTarget {
+        match self.result(target) {
+            TargetResult::Built(built) => built,
+            other => panic!("{target} was not built: {other:?}"),
+        }
+    }
+
+    /// The lines that steps wrote, in their order.
+    pub fn log(&self) -> Vec<&str> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Log(line) => Some(line.text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// How often a step whose instruction holds `words` was told to have finished, and with what.
+    pub fn finished(&self, words: &str) -> Vec<bool> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::VertexFinished(finished) if finished.name.to_string().contains(words) => Some(finished.cached),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+pub fn generated(path: &str, content: &str) -> ContextEntry {
+    ContextEntry { path: path.to_owned(), mode: 0o644, content: ContextContent::Bytes(Arc::from(content.as_bytes())) }
+}
+
+pub fn file(path: &str, file: &Path) -> ContextEntry {
+    ContextEntry { path: path.to_owned(), mode: 0o644, content: ContextContent::File(file.to_owned()) }
+}
