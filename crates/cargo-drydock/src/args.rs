@@ -1,0 +1,267 @@
+//! What the user typed. Nothing here is resolved: see [`crate::config`] for what it comes to.
+
+use camino::Utf8PathBuf;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    success
+  1    a build failed, or `dockerfile --check` found stale files
+  2    the command line or the configuration is wrong
+  3    the workspace, a manifest or the lockfile is invalid
+  4    Docker is unreachable, too old, or refuses
+  101  a bug in drydock
+  130  interrupted";
+
+/// The arguments as Cargo passes them: `cargo-drydock drydock …`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo", styles = STYLES, disable_help_subcommand = true)]
+pub(crate) enum Cargo {
+    /// Container builds for JavaScript monorepos
+    Drydock(Cli),
+}
+
+/// Container builds for JavaScript monorepos: one Dockerfile from the package graph, built in parallel through BuildKit
+#[derive(Debug, Parser)]
+#[command(name = "drydock", bin_name = "drydock", version, styles = STYLES, after_help = AFTER_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// The workspace root, or any folder inside [default: search upwards from the current folder]
+    #[arg(long, value_name = "DIR", global = true, value_hint = clap::ValueHint::DirPath)]
+    pub(crate) root: Option<Utf8PathBuf>,
+    /// The configuration file [default: drydock.toml at the root, or Cargo.toml's workspace.metadata.drydock]
+    #[arg(long, value_name = "FILE", global = true, value_hint = clap::ValueHint::FilePath)]
+    pub(crate) config: Option<Utf8PathBuf>,
+    /// Say more: what was inferred, and why
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Whether to colour the output [default: CARGO_TERM_COLOR, or auto; NO_COLOR is respected]
+    #[arg(long, value_name = "WHEN", value_enum, global = true)]
+    pub(crate) color: Option<ColorWhen>,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// When the output is a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `--format human|json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs: versioned, documented, stable
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build the images of all or the named targets, in parallel
+    #[command(visible_alias = "b")]
+    Build(BuildArgs),
+    /// Print the packages and the edges between them
+    Graph(GraphArgs),
+    /// List the images that can be built, and what led to each
+    Targets(FormatArgs),
+    /// Print the stages and targets of a build without building
+    Plan(SelectionArgs),
+    /// Print the combined Dockerfile, write it with what it needs, or check what is on disk
+    Dockerfile(DockerfileArgs),
+    /// Print the file with which `docker buildx bake` builds the same images
+    Bake(BakeArgs),
+    /// List the files that the image of a target is made from
+    Files(FilesArgs),
+    /// Write a commented drydock.toml of what was inferred
+    Init(InitArgs),
+    /// Print a script that completes commands in a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct FormatArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true, value_name = "human|json")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArgs {
+    /// Targets, by their name or their package's [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// An indented tree
+    #[default]
+    Tree,
+    /// For Graphviz
+    Dot,
+    /// For Markdown
+    Mermaid,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DockerfileArgs {
+    /// Targets, by their name or their package's [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Write the Dockerfile and what it copies from into this folder [conventionally: .drydock]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) out_dir: Option<Utf8PathBuf>,
+    /// Exit with 1 and print the difference when what is in the folder is stale
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BakeArgs {
+    /// Targets, by their name or their package's [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The tag of each image; `{target}` is the target's name. Can be given several times
+    #[arg(short, long = "tag", value_name = "TAG", default_value = "{target}")]
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    /// The target, by its name or its package's
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct InitArgs {
+    /// Print it instead of writing it
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Targets, by their name or their package's [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// How many targets to build at once [default: all]
+    #[arg(short, long, value_name = "N", env = "DRYDOCK_JOBS", value_parser = parse_jobs)]
+    pub(crate) jobs: Option<usize>,
+    /// Go on with the other targets when one fails
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Run every step, whatever the cache holds
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Tag each image; `{target}` is the target's name. Can be given several times
+    #[arg(short, long = "tag", value_name = "TAG", default_value = "{target}")]
+    pub(crate) tags: Vec<String>,
+    /// A build argument; without a value it is taken from the environment. Can be given several times
+    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
+    pub(crate) build_args: Vec<String>,
+    /// How to show progress [default: BUILDKIT_PROGRESS, or auto]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressMode>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// Bars on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// Bars
+    Tty,
+    /// Lines, with the output of every step
+    Plain,
+    /// Errors only
+    Quiet,
+}
+
+fn parse_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least one job is needed".to_owned()),
+        Ok(jobs) => Ok(jobs),
+        Err(_) => Err("expected a number".to_owned()),
+    }
+}
+
+impl Command {
+    /// Whether the answer is for a program.
+    pub(crate) fn is_json(&self) -> bool {
+        let format = match self {
+            Self::Build(args) => args.format.format,
+            Self::Graph(args) => return args.format == GraphFormat::Json,
+            Self::Targets(args) => args.format,
+            Self::Plan(args) => args.format.format,
+            Self::Dockerfile(args) => args.format.format,
+            Self::Files(args) => args.format.format,
+            Self::Bake(_) | Self::Init(_) | Self::Completions(_) => Format::Human,
+        };
+        format == Format::Json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cargo::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+}

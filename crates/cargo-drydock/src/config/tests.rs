@@ -1,0 +1,146 @@
+use drydock_diagnostics::Diagnose;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
+    Config::parse(&Source {
+        file: FILE_NAME.into(),
+        shown: FILE_NAME.to_owned(),
+        text: text.to_owned(),
+        is_cargo_manifest: false,
+    })
+}
+
+/// Each mistake as `line:column code: message (help)`.
+fn mistakes(text: &str) -> String {
+    let errors = parse(text).expect_err("a mistake");
+    let lines = errors.iter().map(|error| {
+        let (line, column) = error.snippets()[0].line_column();
+        format!("{line}:{column} {}: {error} ({})", error.code(), error.help().expect("help"))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_documented_key_is_read() {
+    let config = parse(
+        r#"
+        [workspace]
+        node = 22
+        image = "node:22-alpine"
+        static-image = "nginx:stable"
+        root-files = ["tsconfig.base.json"]
+        install = "shared"
+        root-dependencies = "none"
+        production = "strict"
+        env = { CI = true, HEAP = 4096, NAME = "x" }
+        infer-targets = false
+
+        [package."@acme/lib"]
+        build = "compile"
+        outputs = ["dist"]
+        root-files = ["scripts"]
+        exclude = ["**/*.test.ts"]
+        lifecycle = "early"
+        depends-on = ["@acme/other"]
+        env = { A = "b" }
+        args = ["COMMIT", "BRANCH=main"]
+        secrets = ["token"]
+
+        [package.other]
+        build = false
+
+        [target.api]
+        package = "@acme/api"
+        kind = "service"
+        skip = false
+        command = "node 'server/index.js' --port 1"
+        workdir = "api"
+        port = 3080
+        env = { HOST = "0.0.0.0" }
+        assets = ["@acme/client"]
+        files = ["config"]
+        writable = ["logs"]
+        system-packages = ["tini", "libjemalloc2=5.3.0-1"]
+        args = { COMMIT = "unknown" }
+        healthcheck = "/health"
+        image = "node:22"
+        "#,
+    )
+    .expect("valid");
+    insta::assert_debug_snapshot!(config.settings);
+}
+
+#[test]
+fn every_key_in_the_lists_is_one_that_is_read() {
+    for (header, keys) in [("workspace", read::WORKSPACE), ("package.x", read::PACKAGE), ("target.x", read::TARGET)] {
+        for key in keys {
+            // An offset date-time is right for no key, so a key that is read complains about its type.
+            let found = mistakes(&format!("[{header}]\n{key} = 2020-01-01T00:00:00Z\n"));
+            assert!(!found.contains("config-unknown-key"), "{header}.{key}: {found}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_have_a_place_and_a_way_out() {
+    insta::assert_snapshot!(mistakes(
+        r#"[workspace]
+nod = "22"
+install = "shraed"
+node = 20.10
+
+[packages.x]
+
+[package."@acme/lib"]
+outputs = "dist"
+build = true
+zzz = 1
+
+[target.API]
+port = 1
+
+[target.api]
+port = 70000
+command = "npm run build && npm start"
+healthcheck = "health"
+files = ["../outside", "/etc"]
+env = { "A B" = "c" }
+image = "node\nRUN true"
+system-packages = ["tini; rm"]
+kind = "stat"
+"#
+    ), @r#"
+    2:1 config-unknown-key: unknown key `nod` in `[workspace]` (did you mean `node`?)
+    3:11 config-value: `install` cannot be `shraed` (did you mean `shared`?)
+    4:8 config-value: `node` is a fraction, which drops trailing zeros (quote it: `node = "20.10"`)
+    6:2 config-unknown-key: unknown key `packages` in the configuration (did you mean `package`?)
+    9:11 config-type: `outputs` is a string (write a list of strings)
+    10:9 config-value: `build` must be the name of a script, or `false` (leave it out to run the script `build`)
+    11:1 config-unknown-key: unknown key `zzz` in `[package."@acme/lib"]` (it takes `build`, `outputs`, `root-files`, `exclude`, `lifecycle`, `depends-on`, `env`, `args` and `secrets`)
+    13:9 config-value: `API` cannot be the name of a target (begin with a lowercase letter, go on with lowercase letters, digits, `.`, `_` and `-`; `package` takes the name of the package)
+    17:8 config-value: `port` is no port (write a whole number from 1 to 65535)
+    18:11 config-value: `command` is not a program and its arguments (no shell runs it, so `&` would mean nothing; write ["sh", "-c", "…"] to have one)
+    19:15 config-value: `healthcheck` must be the path of a URL (begin with `/`, like `/health`)
+    20:10 config-path: `../outside` is outside the workspace (write a path inside the workspace, relative to its root)
+    20:24 config-path: `/etc` is an absolute path (write a path inside the workspace, relative to its root)
+    21:9 config-value: `A B` is not the name of a variable (use letters, digits and `_`, and begin with no digit)
+    22:9 config-value: `node\nRUN true` is not a reference to an image (write a name and a tag or digest, like `node:22-bookworm-slim`)
+    23:20 config-value: `tini; rm` is not the name of a system package (name one package of the image's own package manager, like `tini`)
+    24:8 config-value: `kind` cannot be `stat` (write `"service"` or `"static"`)
+    "#);
+}
+
+#[test]
+fn a_syntax_error_has_a_place() {
+    insta::assert_snapshot!(mistakes("[workspace]\nnode = \n"), @"2:8 config-syntax: `drydock.toml` is not valid TOML: string values must be quoted, expected literal string (correct the TOML)");
+}
+
+#[test]
+fn packages_that_are_not_there_are_told_with_their_place() {
+    let config = parse("[target.api]\npackage = \"@acme/apo\"\nassets = [\"@acme/web\"]\n").expect("valid");
+    let errors = config.unknown_packages(&["@acme/api", "@acme/web"]);
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].snippets()[0].line_column(), (2, 11));
+    assert_eq!(errors[0].help().as_deref(), Some("did you mean `@acme/api`?"));
+}

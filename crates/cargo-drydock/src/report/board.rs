@@ -1,0 +1,203 @@
+//! The state of a build as its events tell it: one row for each stage of the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use drydock_build::{ContextSummary, Event, StepName, Transfer, VertexDigest, VertexName};
+
+/// What a stage does, in the word that says it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RowKind {
+    /// The head of a lineage.
+    Base,
+    /// Installs dependencies.
+    Install,
+    /// Builds a package.
+    Build,
+    /// The image of a target.
+    Target,
+}
+
+impl RowKind {
+    /// The word for it in JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Install => "install",
+            Self::Build => "build",
+            Self::Target => "target",
+        }
+    }
+}
+
+/// A stage of the plan, and what it is to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowSpec {
+    /// The name of the stage.
+    pub(crate) stage: String,
+    /// What it is called: the package, the target, or what is installed.
+    pub(crate) label: String,
+    /// What it does.
+    pub(crate) kind: RowKind,
+}
+
+/// How far a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowState {
+    /// Nothing of it was heard yet.
+    Waiting,
+    /// A step runs, or one has ended and the next has not begun.
+    Running,
+    /// All steps came from the cache.
+    Cached,
+    /// All steps are done, and some ran.
+    Done,
+    /// A step failed.
+    Failed,
+}
+
+/// A stage while it is built.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) spec: RowSpec,
+    pub(crate) state: RowState,
+    /// When the first step began, by our clock.
+    pub(crate) since: Option<Instant>,
+    /// The last step that began.
+    pub(crate) step: Option<StepName>,
+    /// The last line that a step wrote.
+    pub(crate) output: Option<String>,
+    /// How long each step ran.
+    ran: BTreeMap<VertexDigest, Duration>,
+    cached: BTreeSet<VertexDigest>,
+    running: BTreeSet<VertexDigest>,
+}
+
+impl Row {
+    /// How long its steps ran, those from the cache not counted.
+    pub(crate) fn ran(&self) -> Duration {
+        self.ran.values().sum()
+    }
+
+    /// Whether a step runs right now.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.running.is_empty()
+    }
+}
+
+/// The state of a build.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) targets: usize,
+    pub(crate) targets_finished: usize,
+    pub(crate) context: Option<ContextSummary>,
+    pub(crate) transfer: Transfer,
+    /// Work beside the stages: the context, metadata of base images, the export of images.
+    pub(crate) beside: BTreeMap<VertexDigest, String>,
+    by_stage: BTreeMap<String, usize>,
+    by_vertex: BTreeMap<VertexDigest, usize>,
+}
+
+impl Board {
+    /// A build of which nothing was heard yet.
+    pub(crate) fn new(specs: Vec<RowSpec>, targets: usize) -> Self {
+        let by_stage = specs.iter().enumerate().map(|(index, spec)| (spec.stage.clone(), index)).collect();
+        let rows = specs.into_iter().map(|spec| Row {
+            spec,
+            state: RowState::Waiting,
+            since: None,
+            step: None,
+            output: None,
+            ran: BTreeMap::new(),
+            cached: BTreeSet::new(),
+            running: BTreeSet::new(),
+        });
+        Self {
+            rows: rows.collect(),
+            targets,
+            targets_finished: 0,
+            context: None,
+            transfer: Transfer::default(),
+            beside: BTreeMap::new(),
+            by_stage,
+            by_vertex: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in one event. Answers the row that just came to its end, if one did.
+    pub(crate) fn take(&mut self, event: &Event, now: Instant) -> Option<usize> {
+        match event {
+            Event::ContextReady(summary) => self.context = Some(*summary),
+            Event::ContextSent(transfer) => self.transfer = *transfer,
+            Event::TargetFinished(_) => self.targets_finished += 1,
+            Event::VertexStarted(started) => match &started.name {
+                VertexName::Step(step) => {
+                    let index = *self.by_stage.get(&step.stage)?;
+                    self.by_vertex.insert(started.vertex.clone(), index);
+                    let row = &mut self.rows[index];
+                    row.running.insert(started.vertex.clone());
+                    row.since.get_or_insert(now);
+                    row.step = Some(step.clone());
+                    row.output = None;
+                    if row.state != RowState::Failed {
+                        row.state = RowState::Running;
+                    }
+                }
+                other => {
+                    self.beside.insert(started.vertex.clone(), other.to_string());
+                }
+            },
+            Event::VertexFinished(finished) => {
+                self.beside.remove(&finished.vertex);
+                let step = finished.name.step()?;
+                let index = *self.by_stage.get(&step.stage)?;
+                let row = &mut self.rows[index];
+                row.running.remove(&finished.vertex);
+                if finished.cached {
+                    row.cached.insert(finished.vertex.clone());
+                } else {
+                    row.ran.insert(finished.vertex.clone(), finished.duration);
+                }
+                if finished.error.is_some() {
+                    row.state = RowState::Failed;
+                    return Some(index);
+                }
+                // Steps of a stage build on each other, so the last one is done when all are.
+                if step.step == step.steps && row.running.is_empty() && row.state == RowState::Running {
+                    row.state = if row.ran.is_empty() { RowState::Cached } else { RowState::Done };
+                    return Some(index);
+                }
+            }
+            Event::Log(log) => {
+                let index = *self.by_vertex.get(&log.vertex)?;
+                if !log.text.trim().is_empty() {
+                    self.rows[index].output = Some(log.text.trim().to_owned());
+                }
+            }
+            Event::TargetStarted(_) | Event::VertexProgress(_) | Event::Warning(_) | Event::Push(_) => {}
+        }
+        None
+    }
+
+    /// Stages that are through, cached ones included.
+    pub(crate) fn finished(&self) -> usize {
+        self.count(|state| matches!(state, RowState::Cached | RowState::Done | RowState::Failed))
+    }
+
+    /// Stages of which every step came from the cache.
+    pub(crate) fn cached(&self) -> usize {
+        self.count(|state| state == RowState::Cached)
+    }
+
+    fn count(&self, is: impl Fn(RowState) -> bool) -> usize {
+        self.rows.iter().filter(|row| is(row.state)).count()
+    }
+
+    /// Rows with a step that runs right now, the longest running first.
+    pub(crate) fn active(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.is_active()).collect();
+        rows.sort_by_key(|row| row.since);
+        rows
+    }
+}

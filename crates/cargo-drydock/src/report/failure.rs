@@ -1,0 +1,177 @@
+//! What is said of a step that failed: the package and the targets, the end of what it wrote, the Dockerfile's lines,
+//! the exit code, and how to see it happen without Docker.
+
+use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use drydock_build::StepFailure;
+use drydock_diagnostics::Snippet;
+
+use super::board::RowKind;
+use crate::render::{Diagnostic, Severity};
+use crate::shell::{FAINT, WRONG, status_line};
+
+/// How many of the last lines of a step are shown; the driver keeps more for JSON.
+const SHOWN_LINES: usize = 40;
+
+/// What a stage of the Dockerfile is to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StageOrigin {
+    /// What it does.
+    pub(crate) kind: RowKind,
+    /// The package that it builds, the target whose image it is, or what it installs for.
+    pub(crate) label: String,
+    /// The package, where it builds one or is the image of one.
+    pub(crate) package: Option<String>,
+    /// The command that does the same outside Docker.
+    pub(crate) by_hand: Option<String>,
+}
+
+/// What a failure is explained with.
+#[derive(Debug)]
+pub(crate) struct FailureContext {
+    /// The Dockerfile that was built.
+    pub(crate) dockerfile: Arc<str>,
+    /// Its stages.
+    pub(crate) stages: BTreeMap<String, StageOrigin>,
+}
+
+/// The end of the step's output, and the error. `blocked` are the targets that could not be built because of it,
+/// beside `target` itself.
+pub(crate) fn step_failure(
+    target: &str,
+    failure: &StepFailure,
+    blocked: &[&str],
+    context: &FailureContext,
+) -> (Vec<String>, Diagnostic) {
+    let origin = failure.step.as_ref().and_then(|step| context.stages.get(&step.stage));
+    let what = match origin {
+        Some(StageOrigin { kind: RowKind::Build, label, .. }) => format!("`{label}` did not build"),
+        Some(StageOrigin { kind: RowKind::Install, label, .. }) => format!("`{label}` did not install"),
+        Some(StageOrigin { kind: RowKind::Base, .. }) => "the base could not be prepared".to_owned(),
+        Some(StageOrigin { kind: RowKind::Target, label, .. }) => format!("the image of `{label}` was not made"),
+        None => format!("target `{target}` did not build"),
+    };
+    let how = match (&failure.command, failure.exit_code) {
+        (Some(command), Some(code)) => format!("`{}` exited with code {code}", without_shell(command)),
+        (None, Some(code)) => format!("a command exited with code {code}"),
+        (_, None) => failure.message.clone(),
+    };
+    let mut notes = Vec::new();
+    if origin.is_none_or(|origin| origin.kind != RowKind::Target) || !blocked.is_empty() {
+        let mut targets = vec![target];
+        targets.extend(blocked);
+        let names: Vec<String> = targets.iter().map(|name| format!("`{name}`")).collect();
+        let noun = if names.len() == 1 { "target" } else { "targets" };
+        notes.push(format!("needed by {noun} {}", names.join(", ")));
+    }
+    let snippets: Vec<Snippet> =
+        failure.dockerfile_lines.iter().map(|lines| dockerfile_snippet(&context.dockerfile, lines)).collect();
+    if !snippets.is_empty() {
+        notes.push("the Dockerfile is generated; `drydock dockerfile` prints it".to_owned());
+    }
+    let by_hand = origin.and_then(|origin| origin.by_hand.as_ref());
+    let diagnostic = Diagnostic {
+        severity: Severity::Error,
+        code: "step-failed".to_owned(),
+        message: format!("{what}: {how}"),
+        snippets,
+        notes,
+        help: by_hand.map(|command| format!("run `{command}` to see it without Docker")),
+    };
+    (tail(failure), diagnostic)
+}
+
+/// The last lines that the step wrote, under a heading.
+fn tail(failure: &StepFailure) -> Vec<String> {
+    let lines = &failure.log_tail;
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+    let name = failure.step.as_ref().map_or_else(|| "the step".to_owned(), ToString::to_string);
+    let heading =
+        if shown.len() < lines.len() { format!("{name} {FAINT}(last {} lines){FAINT:#}", shown.len()) } else { name };
+    let mut text = vec![status_line(WRONG, "Output", &heading)];
+    // Escape sequences of a step could move the cursor or hide what follows.
+    text.extend(
+        shown.iter().map(|line| format!("{FAINT}{:>12} |{FAINT:#} {}", "", anstream::adapter::strip_str(line))),
+    );
+    text
+}
+
+/// `npm run build` of `/bin/sh -c npm run build`.
+fn without_shell(command: &str) -> &str {
+    command.strip_prefix("/bin/sh -c ").unwrap_or(command)
+}
+
+fn dockerfile_snippet(dockerfile: &Arc<str>, lines: &RangeInclusive<u32>) -> Snippet {
+    let span = line_span(dockerfile, *lines.start() as usize, *lines.end() as usize);
+    Snippet { path: "Dockerfile".to_owned(), source: dockerfile.clone(), span, label: String::new() }
+}
+
+/// The bytes of the 1-based lines `first..=last`, without the last line break.
+fn line_span(text: &str, first: usize, last: usize) -> Range<usize> {
+    let mut start = text.len();
+    let mut end = text.len();
+    let mut offset = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if index + 1 == first {
+            start = offset;
+        }
+        offset += line.len();
+        if index + 1 == last {
+            end = offset;
+        }
+    }
+    start..end.max(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use drydock_build::VertexName;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_build_names_package_targets_line_and_code() {
+        let step = VertexName::parse("[build-client 3/4] RUN npm run build");
+        let failure = StepFailure {
+            message: "process \"/bin/sh -c npm run build\" did not complete successfully: exit code: 2".to_owned(),
+            vertex: None,
+            step: step.step().cloned(),
+            command: Some("/bin/sh -c npm run build".to_owned()),
+            exit_code: Some(2),
+            dockerfile_lines: vec![3..=3],
+            log_tail: vec!["src/main.ts(3,1): error TS2304: \u{1b}[31mno\u{1b}[2Jname".to_owned()],
+        };
+        let context = FailureContext {
+            dockerfile: "FROM deps AS build-client\nCOPY client ./\nRUN npm run build\n".into(),
+            stages: BTreeMap::from([(
+                "build-client".to_owned(),
+                StageOrigin {
+                    kind: RowKind::Build,
+                    label: "@chat/client".to_owned(),
+                    package: Some("@chat/client".to_owned()),
+                    by_hand: Some("npm run build --workspace=@chat/client".to_owned()),
+                },
+            )]),
+        };
+        let (tail, diagnostic) = step_failure("api", &failure, &["web"], &context);
+        let text = format!("{}\n{}", tail.join("\n"), diagnostic.to_human(100));
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string(), @"
+              Output [build-client 3/4] RUN npm run build
+                     | src/main.ts(3,1): error TS2304: noname
+        error[step-failed]: `@chat/client` did not build: `npm run build` exited with code 2
+         --> Dockerfile:3:1
+          |
+        3 | RUN npm run build
+          | ^^^^^^^^^^^^^^^^^
+          |
+          = note: needed by targets `api`, `web`
+          = note: the Dockerfile is generated; `drydock dockerfile` prints it
+          = help: run `npm run build --workspace=@chat/client` to see it without Docker
+        ");
+    }
+}

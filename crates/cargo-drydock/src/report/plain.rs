@@ -1,0 +1,144 @@
+//! Lines, for logs: every step when it begins to write or ends, with all that it wrote. On GitHub each step is a group.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use drydock_build::{Event, VertexDigest, VertexName};
+
+use super::Reporter;
+use super::units;
+use crate::shell::{FAINT, Shell, WRONG};
+
+/// A step that is silent for so long is said to run.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// See the module.
+pub(super) struct Plain {
+    groups: bool,
+    running: BTreeMap<VertexDigest, Running>,
+}
+
+struct Running {
+    name: String,
+    is_step: bool,
+    since: Instant,
+    /// Whether the line that says it runs is written.
+    said: bool,
+    /// What it wrote, where it is kept for a group.
+    log: Vec<String>,
+}
+
+/// Whether this is a job of GitHub Actions.
+pub(super) fn in_github_actions() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+impl Plain {
+    pub(super) fn new(groups: bool) -> Self {
+        Self { groups, running: BTreeMap::new() }
+    }
+
+    fn log(&mut self, vertex: &VertexDigest, text: &str, shell: &mut Shell) {
+        let groups = self.groups;
+        let Some(running) = self.running.get_mut(vertex) else { return };
+        if groups {
+            running.log.push(text.to_owned());
+        } else {
+            running.say(shell);
+            shell.say(&format!("{FAINT}{} |{FAINT:#} {text}", place(&running.name)));
+        }
+    }
+}
+
+impl Running {
+    fn say(&mut self, shell: &mut Shell) {
+        if !std::mem::replace(&mut self.said, true) {
+            shell.say(&self.name);
+        }
+    }
+}
+
+/// `[build-client 4/5]` of `[build-client 4/5] RUN npm run build`.
+fn place(name: &str) -> &str {
+    match name.find(']') {
+        Some(end) if name.starts_with('[') => &name[..=end],
+        _ => name,
+    }
+}
+
+impl Reporter for Plain {
+    fn event(&mut self, event: &Event, shell: &mut Shell) {
+        match event {
+            Event::ContextReady(summary) => shell
+                .status("Context", format!("{}, {}", units::count(summary.files, "file"), units::bytes(summary.bytes))),
+            Event::VertexStarted(started) => {
+                let running = Running {
+                    name: started.name.to_string(),
+                    is_step: matches!(started.name, VertexName::Step(_)),
+                    since: Instant::now(),
+                    said: false,
+                    log: Vec::new(),
+                };
+                self.running.entry(started.vertex.clone()).or_insert(running);
+            }
+            Event::Log(line) => self.log(&line.vertex, &line.text, shell),
+            Event::VertexFinished(finished) => {
+                let Some(running) = self.running.remove(&finished.vertex) else { return };
+                let time = units::duration(finished.duration);
+                let name = &running.name;
+                if let Some(error) = &finished.error {
+                    open_group(&running, &format!("{name} failed after {time}"), shell);
+                    if !self.groups {
+                        shell.say(&format!("{} {WRONG}FAILED{WRONG:#} {time} {error}", place(name)));
+                    }
+                } else if finished.cached {
+                    shell.say(&format!("{name} {FAINT}CACHED{FAINT:#}"));
+                } else if running.log.is_empty() {
+                    // What was never said needs one line only; what was said needs its end.
+                    let subject = if running.said { place(name) } else { name };
+                    if running.is_step || running.said {
+                        shell.say(&format!("{subject} {FAINT}DONE {time}{FAINT:#}"));
+                    }
+                } else {
+                    open_group(&running, &format!("{name} ({time})"), shell);
+                }
+            }
+            Event::Push(push) => {
+                if push.layer.is_none() {
+                    shell.status("Pushing", format!("{}: {}", push.reference, push.status));
+                }
+            }
+            Event::ContextSent(_)
+            | Event::TargetStarted(_)
+            | Event::TargetFinished(_)
+            | Event::VertexProgress(_)
+            | Event::Warning(_) => {}
+        }
+    }
+
+    fn tick(&mut self, shell: &mut Shell) {
+        if self.groups {
+            return;
+        }
+        for running in self.running.values_mut() {
+            if running.is_step && running.since.elapsed() >= SILENCE {
+                running.say(shell);
+            }
+        }
+    }
+
+    fn finish(&mut self, _shell: &mut Shell) {}
+}
+
+/// Writes a step with its log as a group that GitHub folds.
+fn open_group(running: &Running, title: &str, shell: &mut Shell) {
+    if running.log.is_empty() {
+        return;
+    }
+    shell.say(&format!("::group::{title}"));
+    for line in &running.log {
+        // A step must not be able to speak to the runner.
+        shell.say(&line.replacen("::", ": :", usize::from(line.trim_start().starts_with("::"))));
+    }
+    shell.say("::endgroup::");
+}
