@@ -3,13 +3,23 @@
 //! `demo` and `test` are the two commands a newcomer needs; both bring up a Docker daemon when none
 //! answers, and use an answering one as it is.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task runner talks to the person who runs it")]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "the strings are small, and reading matters more than an allocation"
+)]
 
 mod apt;
+mod bench;
 mod daemon;
+mod demo;
 mod engine;
 mod host;
+mod hygiene;
 mod images;
+mod measure;
 mod state;
+mod test;
 
 use std::process::ExitCode;
 
@@ -24,16 +34,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build the `chat` example through a Docker daemon, start it, and show it answering
+    Demo(demo::Args),
+    /// Run everything that guards this project
+    Test(test::Args),
     /// Bring up, stop or look at the Docker daemon for development
     Daemon(daemon::Args),
     /// Make stand-ins for base images where Docker Hub cannot be reached
     Images(images::Args),
+    /// Measure
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
         Task::Daemon(args) => daemon::run(&args),
         Task::Images(args) => images::run(&args),
+        Task::Bench(args) => bench::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -37,9 +37,11 @@ impl Machine {
         }
         let mut own_certificates = Vec::new();
         for entry in fs_err::read_dir(OWN_CERTIFICATES).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".crt") && entry.path().is_file() {
-                own_certificates.push((name, fs_err::read_to_string(entry.path())?));
+            let path = entry.path();
+            // `update-ca-certificates` takes exactly this extension.
+            if path.extension().is_some_and(|extension| extension == "crt") && path.is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                own_certificates.push((name, fs_err::read_to_string(path)?));
             }
         }
         own_certificates.sort();

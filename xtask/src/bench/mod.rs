@@ -1,0 +1,67 @@
+//! `cargo xtask bench`: measurements that the documentation quotes.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+
+use crate::measure::{self, Candidate};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// Time shell commands against each other, in turns
+    Compare {
+        /// How often each is run
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Shell commands; the first is what the ratios are to
+        #[arg(required = true)]
+        commands: Vec<String>,
+    },
+    /// Planning generated workspaces of 100, 1,000 and 10,000 packages
+    Plan,
+    /// The driver against `docker buildx bake`
+    Driver,
+    /// `LibreChat`: cold, unchanged and edited builds against its own Dockerfile
+    Librechat,
+    /// Pruning and sealing large lockfiles
+    Lockfile,
+}
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    match args.subject {
+        Subject::Compare { runs, commands } => compare(runs, &commands),
+        Subject::Plan => not_there("plan"),
+        Subject::Driver => not_there("driver"),
+        Subject::Librechat => not_there("librechat"),
+        Subject::Lockfile => not_there("lockfile"),
+    }
+}
+
+/// A measurement whose subject is not finished fails instead of printing nothing.
+fn not_there(name: &str) -> Result<()> {
+    bail!("the measurement `{name}` is not written yet")
+}
+
+fn compare(runs: usize, commands: &[String]) -> Result<()> {
+    let candidates: Vec<Candidate<'_>> = commands
+        .iter()
+        .map(|line| Candidate {
+            name: format!("`{line}`"),
+            command: Box::new(move || {
+                let mut command = Command::new("sh");
+                command.args(["-c", line]);
+                command
+            }),
+            prepare: Box::new(|| Ok(())),
+        })
+        .collect();
+    println!("{}", measure::table(&measure::interleaved(&candidates, runs)?));
+    Ok(())
+}
