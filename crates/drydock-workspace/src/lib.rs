@@ -10,11 +10,13 @@
 mod error;
 mod graph;
 pub mod inspect;
+mod link;
 mod load;
 mod manager;
 mod members;
 mod node_version;
 mod pattern;
+mod range;
 mod root;
 mod script;
 mod sources;

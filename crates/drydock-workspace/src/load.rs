@@ -258,8 +258,7 @@ fn has_work_of_its_own(root: &Package, members: &[Package]) -> bool {
 fn is_about_members(command: &Command, members: &[Package]) -> bool {
     match command.program.as_str() {
         "turbo" | "nx" | "lerna" | "lage" | "rush" | "moon" | "wsrun" | "ultra" | "preconstruct" | "wireit" | "oao"
-        | "bolt" | "changeset" => return true,
-        "npm" | "pnpm" | "yarn" | "bun" => return true,
+        | "bolt" | "changeset" | "npm" | "pnpm" | "yarn" | "bun" => return true,
         "tsc" if command.arguments.iter().any(|argument| matches!(argument.as_str(), "-b" | "--build")) => return true,
         _ => {}
     }

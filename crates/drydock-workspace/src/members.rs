@@ -13,6 +13,8 @@ use crate::tree::{EntryKind, Tree};
 pub(crate) struct MemberPatterns {
     wanted: Vec<Wanted>,
     ignored: Vec<PathPattern>,
+    /// Whether `.` means the root: to pnpm it does, npm ignores it.
+    root_is_member: bool,
 }
 
 /// A pattern that adds members.
@@ -40,9 +42,9 @@ impl MemberPatterns {
         let mut negated: Vec<String> = Vec::new();
         for text in patterns {
             let bare = text.trim_start_matches('!');
-            let negates = (text.len() - bare.len()) % 2 == 1;
+            let takes_away = (text.len() - bare.len()) % 2 == 1;
             let bare = strip_leading_slash(bare);
-            if negates {
+            if takes_away {
                 negated.push(bare.to_owned());
                 continue;
             }
@@ -62,18 +64,28 @@ impl MemberPatterns {
         Self {
             wanted: wanted
                 .into_iter()
-                .map(|(text, bare)| Wanted {
-                    text: text.to_owned(),
-                    pattern: PathPattern::new(&bare.replace('\\', "/")),
+                .map(|(text, bare)| {
+                    let bare = bare.replace('\\', "/");
+                    let mut pattern = PathPattern::new(&bare);
+                    // npm finds the folder and then drops it again, since its second look keeps the dot.
+                    if bare.contains("/./") {
+                        pattern.alternatives.clear();
+                    }
+                    Wanted { text: text.to_owned(), pattern }
                 })
                 .collect(),
             ignored: negated.iter().map(|text| PathPattern::new(text)).collect(),
+            root_is_member: false,
         }
     }
 
     /// pnpm's reading of `packages`: negated patterns win wherever they stand.
     pub(crate) fn pnpm<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut this = Self { wanted: Vec::new(), ignored: vec![PathPattern::new("**/bower_components/**")] };
+        let mut this = Self {
+            wanted: Vec::new(),
+            ignored: vec![PathPattern::new("**/bower_components/**")],
+            root_is_member: true,
+        };
         for text in patterns {
             match text.strip_prefix('!') {
                 Some(bare) => this.ignored.push(PathPattern::new(strip_leading_slash(bare))),
@@ -84,7 +96,6 @@ impl MemberPatterns {
         }
         this
     }
-
 
     /// The first pattern that leaves the workspace by `..`.
     pub(crate) fn escaping(&self) -> Option<&str> {
@@ -111,7 +122,7 @@ impl MemberPatterns {
                         walk.visit(&WorkspacePath::root(), parts)?;
                     }
                 }
-                if wanted.pattern.alternatives.iter().any(Vec::is_empty) && wanted.text.contains('.') {
+                if self.root_is_member && wanted.pattern.alternatives.iter().any(Vec::is_empty) {
                     walk.found.insert(WorkspacePath::root());
                 }
                 let mut folders = std::mem::take(&mut walk.found);

@@ -114,7 +114,7 @@ fn part_of(text: &str) -> Part {
 /// minimatch's `matchOne`: a trailing empty part of the path stands for a trailing slash.
 fn match_parts(pattern: &[Part], path: &[&str], dot: bool) -> bool {
     match (pattern, path) {
-        ([], []) | ([], [""]) => true,
+        ([], [] | [""]) => true,
         ([], _) | (_, []) => false,
         ([Part::Globstar], rest) => rest.iter().all(|part| !hidden(part, dot)),
         ([Part::Globstar, after @ ..], rest) => {

@@ -1,22 +1,8 @@
-//! Which member needs which.
+//! What an edge is.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use drydock_diagnostics::{Snippet, Warning};
 use drydock_lockfile::{DependencyKind, PackageName, WorkspacePath};
-
-use crate::error::WorkspaceError;
-use crate::workspace::Workspace;
-
-/// The members of a workspace and the edges between them. Immutable; every query answers in a stable order.
-#[derive(Debug, Clone)]
-pub struct PackageGraph {
-    names: BTreeMap<PackageName, WorkspacePath>,
-    edges: Vec<Edge>,
-    unlinked: Vec<Unlinked>,
-    warnings: Vec<Warning>,
-}
 
 /// `from` needs `to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,110 +93,6 @@ pub struct EdgeFilter {
     kinds: u8,
 }
 
-/// Members need each other in a circle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CycleError {
-    /// The edges of the circle in order; the last one's `to` is the first one's `from`.
-    pub path: Vec<CycleStep>,
-}
-
-/// One edge of a circle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CycleStep {
-    /// The member that needs.
-    pub from: PackageName,
-    /// The member it needs.
-    pub to: PackageName,
-    /// What the edge comes from.
-    pub kind: EdgeKind,
-    /// The line of the manifest that declares it; `None` for edges that no manifest declares.
-    pub place: Option<Snippet>,
-}
-
-impl PackageGraph {
-    /// The graph of `workspace`'s members with `extra` edges.
-    pub fn new(workspace: &Workspace, extra: &[ExtraEdge]) -> Result<Self, WorkspaceError> {
-        let _ = (workspace, extra);
-        todo!("being written")
-    }
-
-    /// All members, by name.
-    pub fn packages(&self) -> impl Iterator<Item = &PackageName> {
-        self.names.keys()
-    }
-
-    /// The folder of a member.
-    pub fn path(&self, name: &str) -> Option<&WorkspacePath> {
-        self.names.get(name)
-    }
-
-    /// All edges, sorted by `from`, then `to`.
-    pub fn edges(&self) -> &[Edge] {
-        &self.edges
-    }
-
-    /// Dependencies that look like edges but are none.
-    pub fn unlinked(&self) -> &[Unlinked] {
-        &self.unlinked
-    }
-
-    /// What was odd.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
-    }
-
-    /// The edges from `name`, sorted by `to`.
-    pub fn dependencies(&self, name: &str) -> Vec<&Edge> {
-        self.edges.iter().filter(|edge| edge.from.as_str() == name).collect()
-    }
-
-    /// The edges to `name`, sorted by `from`.
-    pub fn dependents(&self, name: &str) -> Vec<&Edge> {
-        self.edges.iter().filter(|edge| edge.to.as_str() == name).collect()
-    }
-
-    /// `names` and everything reachable from them over the edges that `filter` admits.
-    pub fn closure<'a>(
-        &self,
-        names: impl IntoIterator<Item = &'a PackageName>,
-        filter: EdgeFilter,
-    ) -> BTreeSet<PackageName> {
-        let _ = (names, filter);
-        todo!("being written")
-    }
-
-    /// `names` and everything that reaches them over the edges that `filter` admits.
-    pub fn reverse_closure<'a>(
-        &self,
-        names: impl IntoIterator<Item = &'a PackageName>,
-        filter: EdgeFilter,
-    ) -> BTreeSet<PackageName> {
-        let _ = (names, filter);
-        todo!("being written")
-    }
-
-    /// `names` in build order, dependencies first, ties by name. Development edges of a package for which `has_build`
-    /// is false do not order anything when they would close a circle: nothing of it is built with them.
-    pub fn topological(
-        &self,
-        names: &BTreeSet<PackageName>,
-        has_build: &dyn Fn(&PackageName) -> bool,
-    ) -> Result<Vec<PackageName>, CycleError> {
-        let _ = (names, has_build);
-        todo!("being written")
-    }
-
-    /// `names` in layers that can be built at once: a package is in the first layer after all it needs.
-    pub fn layers(
-        &self,
-        names: &BTreeSet<PackageName>,
-        has_build: &dyn Fn(&PackageName) -> bool,
-    ) -> Result<Vec<Vec<PackageName>>, CycleError> {
-        let _ = (names, has_build);
-        todo!("being written")
-    }
-}
-
 impl EdgeFilter {
     /// Every edge.
     pub const ALL: Self = Self { kinds: u8::MAX };
@@ -243,6 +125,17 @@ impl From<DependencyKind> for EdgeKind {
 }
 
 impl EdgeKind {
+    /// The key in `package.json`, for the kinds that come from one.
+    pub fn field(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Production => DependencyKind::Production.field(),
+            Self::Development => DependencyKind::Development.field(),
+            Self::Optional => DependencyKind::Optional.field(),
+            Self::Peer => DependencyKind::Peer.field(),
+            Self::Configured | Self::Imported => return None,
+        })
+    }
+
     /// The word for it in JSON and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -261,18 +154,3 @@ impl fmt::Display for EdgeKind {
         formatter.write_str(self.as_str())
     }
 }
-
-impl fmt::Display for CycleError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("packages depend on each other in a circle: ")?;
-        for step in &self.path {
-            write!(formatter, "`{}` → ", step.from)?;
-        }
-        match self.path.first() {
-            Some(first) => write!(formatter, "`{}`", first.from),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for CycleError {}
