@@ -1,1 +1,24 @@
-//! TBD
+//! A build plan in, the text that Docker understands out. Pure.
+//!
+//! - [`validate`]: finds the little that a Dockerfile cannot say; everything after it is infallible.
+//! - [`lower`]: [`BuildPlan`](drydock_plan::BuildPlan) → [`Dockerfile`], with the stage and packages of each line.
+//! - [`written`]: the files with which plain Docker builds the same images: the Dockerfile, its [`ignore_file`], a
+//!   [`bake_file`], and the generated files of the context.
+//! - [`syntax`]: a Dockerfile as values, and how they are quoted.
+
+mod bake;
+mod error;
+mod generated;
+mod ignore;
+mod lower;
+pub mod syntax;
+mod validate;
+mod written;
+
+pub use bake::bake_file;
+pub use error::DockerfileError;
+pub use generated::generated_directory;
+pub use ignore::ignore_file;
+pub use lower::{Dockerfile, StageText, lower};
+pub use validate::validate;
+pub use written::{WrittenFile, written};

@@ -1,0 +1,122 @@
+//! The bake file: every image of the plan for `docker buildx bake`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use drydock_plan::{BuildPlan, StageId, StageKind, Target, TargetName, WorkspacePath};
+use serde_json::{Map, Value, json};
+
+/// The bake file as text. It is run from the root of the workspace:
+/// `docker buildx bake --file .drydock/docker-bake.json`.
+///
+/// `directory` is the folder the Dockerfile lies in. `tags` names the images of a target; one that it leaves out is
+/// tagged with the target's name. Build arguments are variables of bake, so that the environment can set them
+/// (`BUILD_COMMIT=… docker buildx bake`); unset, the Dockerfile's defaults hold. Secrets are read from the environment
+/// variable of their name in capitals, and `npmrc` from `.npmrc` or the file that the variable `NPMRC` names.
+pub fn bake_file(plan: &BuildPlan, directory: &WorkspacePath, tags: &BTreeMap<TargetName, Vec<String>>) -> String {
+    let names = bake_names(plan);
+    let dockerfile = directory.join("Dockerfile").expect("a plain name does not climb");
+    let mut variables: BTreeMap<String, Value> = BTreeMap::new();
+    let mut targets = Map::new();
+    for target in &plan.targets {
+        let needs = Needs::of(plan, &target.stage);
+        let mut entry = Map::new();
+        entry.insert("context".into(), json!("."));
+        entry.insert("dockerfile".into(), literal(dockerfile.as_str()));
+        entry.insert("target".into(), json!(target.stage.as_str()));
+        let tags = tags
+            .get(&target.name)
+            .map_or_else(|| vec![target.name.as_str()], |tags| tags.iter().map(String::as_str).collect());
+        entry.insert("tags".into(), tags.into_iter().map(literal).collect());
+        if !needs.arguments.is_empty() {
+            for name in &needs.arguments {
+                variables.insert((*name).to_owned(), json!({ "default": null }));
+            }
+            let arguments: Map<String, Value> =
+                needs.arguments.iter().map(|name| ((*name).to_owned(), json!(format!("${{{name}}}")))).collect();
+            entry.insert("args".into(), Value::Object(arguments));
+        }
+        let secrets: Vec<String> =
+            needs.secrets.iter().map(|id| format!("id={id},env={}", environment_name(id))).collect();
+        let npmrc = needs.npmrc.then(|| {
+            variables.insert("NPMRC".to_owned(), json!({ "default": ".npmrc" }));
+            "id=npmrc,src=${NPMRC}".to_owned()
+        });
+        let secrets: Vec<String> = npmrc.into_iter().chain(secrets).collect();
+        if !secrets.is_empty() {
+            entry.insert("secret".into(), json!(secrets));
+        }
+        targets.insert(names[&target.name].clone(), Value::Object(entry));
+    }
+    let mut file = Map::new();
+    if !variables.is_empty() {
+        file.insert("variable".into(), variables.into_iter().collect::<Map<_, _>>().into());
+    }
+    let group: Vec<&str> = plan.targets.iter().map(|target| names[&target.name].as_str()).collect();
+    file.insert("group".into(), json!({ "default": { "targets": group } }));
+    file.insert("target".into(), Value::Object(targets));
+    format!("{:#}\n", Value::Object(file))
+}
+
+/// Bake expands `${…}` and `%{…}` in every string.
+fn literal(text: &str) -> Value {
+    Value::from(text.replace("${", "$${").replace("%{", "%%{"))
+}
+
+/// Bake's names know no dot, and `default` is the group of all.
+fn bake_names(plan: &BuildPlan) -> BTreeMap<&TargetName, String> {
+    let mut taken = BTreeSet::from(["default".to_owned()]);
+    plan.targets
+        .iter()
+        .map(|Target { name, .. }| {
+            let mut bake: String = name
+                .as_str()
+                .chars()
+                .map(|character| if character.is_ascii_alphanumeric() || character == '-' { character } else { '_' })
+                .collect();
+            while !taken.insert(bake.clone()) {
+                bake.push('_');
+            }
+            (name, bake)
+        })
+        .collect()
+}
+
+/// `sentry-token` is read from `SENTRY_TOKEN`.
+fn environment_name(id: &str) -> String {
+    id.chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' })
+        .collect()
+}
+
+/// What the stages of an image are given from outside.
+#[derive(Default)]
+struct Needs<'p> {
+    arguments: BTreeSet<&'p str>,
+    secrets: BTreeSet<&'p str>,
+    npmrc: bool,
+}
+
+impl<'p> Needs<'p> {
+    fn of(plan: &'p BuildPlan, stage: &'p StageId) -> Self {
+        let mut needs = Self::default();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![stage];
+        while let Some(id) = open.pop() {
+            let Some(stage) = plan.stage(id).filter(|_| seen.insert(id)) else { continue };
+            open.extend(stage.needs());
+            match &stage.kind {
+                StageKind::Base(_) | StageKind::Static(_) => {}
+                StageKind::Install(install) => {
+                    needs.npmrc |= install.npmrc_secret;
+                    needs.secrets.extend(install.npmrc_variables.iter().map(String::as_str));
+                }
+                StageKind::Build(build) => {
+                    needs.arguments.extend(build.args.keys().map(String::as_str));
+                    needs.secrets.extend(build.secrets.iter().map(String::as_str));
+                }
+                StageKind::Runtime(runtime) => needs.arguments.extend(runtime.args.keys().map(String::as_str)),
+            }
+        }
+        needs
+    }
+}

@@ -1,0 +1,365 @@
+//! A plan as a Dockerfile.
+
+mod build;
+mod install;
+mod runtime;
+mod system;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use drydock_plan::{
+    BaseStage, BuildPlan, ContextContent, ImageRef, PackageManager, PackageName, Stage, StageId, StageKind, TargetName,
+    WorkspacePath,
+};
+use indexmap::IndexMap;
+
+use crate::generated::relocate;
+use crate::syntax::{
+    self, Argument, Base, Command, Copy, EnvValue, Image, Instruction, Key, Line, Run, StageName, Syntax, Variable,
+};
+
+/// A Dockerfile, and which lines of it are whose.
+#[derive(Debug, Clone)]
+pub struct Dockerfile {
+    syntax: Syntax,
+    stages: Vec<StageText>,
+}
+
+/// One stage of a Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageText {
+    /// Its name.
+    pub id: StageId,
+    /// The packages it installs for or builds; those of its image, for a target.
+    pub packages: BTreeSet<PackageName>,
+    /// The target it is the image of.
+    pub target: Option<TargetName>,
+    /// Its lines, the remark above it included, counted from 1.
+    pub lines: RangeInclusive<usize>,
+    /// Its text, the remark above it left out.
+    pub text: String,
+}
+
+/// Writes a plan as a Dockerfile. Generated files of the context (masked manifests, pruned lockfiles) are expected in
+/// the folder `generated` of the context: [`generated_directory`](crate::generated_directory()) unless they are
+/// written elsewhere.
+///
+/// # Panics
+/// If the plan holds what [`validate`](crate::validate()) refuses.
+pub fn lower(plan: &BuildPlan, generated: &WorkspacePath) -> Dockerfile {
+    let lowering = Lowering::new(plan, generated);
+    let syntax = Syntax {
+        header: lowering.header(),
+        arguments: lowering
+            .image_arguments
+            .iter()
+            .map(|(image, name)| Argument { name: name.clone(), default: Some(line(image.as_str())) })
+            .collect(),
+        stages: plan.stages.iter().map(|stage| lowering.stage(stage)).collect(),
+    };
+    let mut next = syntax.head().lines().count() + 1;
+    let stages = plan
+        .stages
+        .iter()
+        .zip(&syntax.stages)
+        .map(|(planned, stage)| {
+            // A blank line stands before each stage.
+            let first = next + 1;
+            next += 1 + stage.to_string().lines().count();
+            let (packages, target) = subject(plan, planned);
+            let text = syntax::Stage { comment: None, ..stage.clone() }.to_string();
+            StageText { id: planned.id.clone(), packages, target, lines: first..=next - 1, text }
+        })
+        .collect();
+    Dockerfile { syntax, stages }
+}
+
+impl Dockerfile {
+    /// The stage that the line, counted from 1, belongs to. `None` for the head and the blank lines between stages.
+    pub fn stage_at(&self, line: usize) -> Option<&StageText> {
+        self.stages.iter().find(|stage| stage.lines.contains(&line))
+    }
+
+    /// The stages, in order.
+    pub fn stages(&self) -> &[StageText] {
+        &self.stages
+    }
+
+    /// The file as values.
+    pub fn syntax(&self) -> &Syntax {
+        &self.syntax
+    }
+}
+
+impl fmt::Display for Dockerfile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.syntax.fmt(formatter)
+    }
+}
+
+/// Whose work a stage is.
+fn subject(plan: &BuildPlan, stage: &Stage) -> (BTreeSet<PackageName>, Option<TargetName>) {
+    let of_target = |name: &TargetName| {
+        let target = plan.targets.iter().find(|target| target.name == *name);
+        (target.map(|target| BTreeSet::from([target.package.clone()])).unwrap_or_default(), Some(name.clone()))
+    };
+    match &stage.kind {
+        StageKind::Base(_) => (BTreeSet::new(), None),
+        StageKind::Install(install) => (install.packages.clone(), None),
+        StageKind::Build(build) => (BTreeSet::from([build.package.clone()]), None),
+        StageKind::Runtime(runtime) => of_target(&runtime.target),
+        StageKind::Static(site) => of_target(&site.target),
+    }
+}
+
+/// What lowering a stage needs to know of the plan around it.
+struct Lowering<'p> {
+    plan: &'p BuildPlan,
+    generated: &'p WorkspacePath,
+    /// The paths of the context that are files and neither folders nor symbolic links.
+    files: BTreeSet<&'p WorkspacePath>,
+    /// Images that several stages begin with, and the argument that names each.
+    image_arguments: IndexMap<&'p ImageRef, Variable>,
+    /// The install that a reader meets first.
+    first_install: Option<&'p StageId>,
+}
+
+impl<'p> Lowering<'p> {
+    fn new(plan: &'p BuildPlan, generated: &'p WorkspacePath) -> Self {
+        let files = plan
+            .context
+            .iter()
+            .filter(|file| !matches!(file.content, ContextContent::Symlink(_)))
+            .map(|file| &file.path)
+            .collect();
+        let first_install =
+            plan.stages.iter().find(|stage| matches!(stage.kind, StageKind::Install(_))).map(|stage| &stage.id);
+        Self { plan, generated, files, image_arguments: image_arguments(plan), first_install }
+    }
+
+    fn header(&self) -> Vec<String> {
+        let mut lines = vec![
+            "Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.".to_owned(),
+        ];
+        if self.first_install.is_some() {
+            lines.push(format!("The files under {}/ are written with it.", self.generated));
+        }
+        lines
+    }
+
+    fn stage(&self, stage: &'p Stage) -> syntax::Stage {
+        let (base, instructions) = match &stage.kind {
+            StageKind::Base(base) => self.base(stage, base),
+            StageKind::Install(install) => (self.from_stage(&install.from), self.install(install)),
+            StageKind::Build(build) => (self.from_stage(&build.from), self.build(build)),
+            StageKind::Runtime(runtime) => (self.from_stage(&runtime.from), self.runtime(runtime)),
+            StageKind::Static(site) => (self.from_image(&site.image), self.site(site)),
+        };
+        let comment = stage.comment.clone().or_else(|| self.remark(stage));
+        syntax::Stage { name: stage_name(&stage.id), base, comment, instructions }
+    }
+
+    /// What a reader would wonder about where the plan says nothing.
+    fn remark(&self, stage: &Stage) -> Option<String> {
+        if self.first_install == Some(&stage.id) {
+            return Some(
+                "Installs see manifests and lockfiles cut down to what they install, so that only a change of that\n\
+                 installs anew; the real manifests come with the sources."
+                    .to_owned(),
+            );
+        }
+        let StageKind::Base(BaseStage { image: Some(_), .. }) = stage.kind else { return None };
+        let fetches = |manager: &PackageManager| matches!(manager, PackageManager::Npm | PackageManager::Pnpm);
+        self.managers(&stage.id)
+            .iter()
+            .any(fetches)
+            .then(|| "A registry that cannot be reached fails an install after about a minute, not ten.".to_owned())
+    }
+
+    fn base(&self, stage: &Stage, base: &BaseStage) -> (Base, Vec<Instruction>) {
+        let mut instructions = Vec::new();
+        let from = match (&base.image, &base.from) {
+            (Some(image), _) => {
+                instructions.push(Instruction::Workdir(line(self.plan.root.as_str())));
+                self.from_image(image)
+            }
+            (None, Some(from)) => self.from_stage(from),
+            (None, None) => {
+                instructions.push(Instruction::Workdir(line(self.plan.root.as_str())));
+                Base::Scratch
+            }
+        };
+        // Packages first: a new variable is no reason to install them again, and may refer to what they bring.
+        instructions.extend(self.system_packages(&stage.id, &base.system_packages));
+        if base.image.is_some() {
+            let managers = self.managers(&stage.id);
+            instructions.extend(env(env_pairs(&install::environment(&managers, &base.env))));
+            instructions.extend(self.install_managers(&managers));
+        } else {
+            instructions.extend(env(env_pairs(&base.env)));
+        }
+        (from, instructions)
+    }
+
+    fn from_stage(&self, id: &StageId) -> Base {
+        debug_assert!(self.plan.stage(id).is_some(), "stage `{id}` is not in the plan");
+        Base::Stage(stage_name(id))
+    }
+
+    fn from_image(&self, image: &ImageRef) -> Base {
+        match self.image_arguments.get(image) {
+            Some(name) => Base::Argument(name.clone()),
+            None => Base::Image(self.image(image)),
+        }
+    }
+
+    /// The image under a name that no stage has: FROM takes the stage where both exist.
+    fn image(&self, image: &ImageRef) -> Image {
+        let hidden = self.plan.stages.iter().any(|stage| stage.id.as_str().eq_ignore_ascii_case(image.as_str()));
+        let reference = if hidden { format!("docker.io/library/{image}") } else { image.as_str().to_owned() };
+        Image::new(&reference).expect("validate() refuses what is no reference to an image")
+    }
+
+    /// The stage `id` and those it begins with, nearest first.
+    fn ancestors(&self, id: &StageId) -> impl Iterator<Item = &'p Stage> + use<'p> {
+        let plan = self.plan;
+        std::iter::successors(plan.stage(id), move |stage| {
+            let from = match &stage.kind {
+                StageKind::Base(base) => base.from.as_ref(),
+                StageKind::Install(install) => Some(&install.from),
+                StageKind::Build(build) => Some(&build.from),
+                StageKind::Runtime(runtime) => Some(&runtime.from),
+                StageKind::Static(_) => None,
+            };
+            from.and_then(|id| plan.stage(id))
+        })
+    }
+
+    /// The base stages among the ancestors of `id`, nearest first.
+    fn bases(&self, id: &StageId) -> impl Iterator<Item = &'p BaseStage> + use<'p> {
+        self.ancestors(id).filter_map(|stage| match &stage.kind {
+            StageKind::Base(base) => Some(base),
+            _ => None,
+        })
+    }
+
+    /// COPY instructions that bring files and folders of the context to their own places below the root of the
+    /// workspace: files of one folder together, in the order of `paths`.
+    fn copy_from_context(&self, paths: &[WorkspacePath]) -> Vec<Instruction> {
+        let mut groups: IndexMap<String, Vec<String>> = IndexMap::new();
+        for path in paths {
+            let source = relocate(path, self.generated);
+            if self.files.contains(path) {
+                let folder = path.parent().unwrap_or_default();
+                let folder = if folder.is_root() { "./".to_owned() } else { format!("{folder}/") };
+                groups.entry(folder).or_default().push(source.display().to_owned());
+            } else {
+                groups.insert(own_place(path), vec![source.display().to_owned()]);
+            }
+        }
+        groups
+            .into_iter()
+            .map(|(destination, sources)| Instruction::Copy(Copy { from: None, sources, destination }))
+            .collect()
+    }
+
+    /// COPY instructions that bring paths of another stage to their own places.
+    fn copy_from_stage<'a>(
+        &'a self,
+        stage: &'a StageId,
+        paths: &'a [WorkspacePath],
+    ) -> impl Iterator<Item = Instruction> + 'a {
+        paths.iter().map(|path| {
+            Instruction::Copy(Copy {
+                from: Some(stage_name(stage)),
+                sources: vec![self.in_image(path)],
+                destination: own_place(path),
+            })
+        })
+    }
+
+    /// The absolute path inside an image.
+    fn in_image(&self, path: &WorkspacePath) -> String {
+        let root = self.plan.root.as_str().trim_end_matches('/');
+        if path.is_root() { self.plan.root.as_str().to_owned() } else { format!("{root}/{}", path.as_str()) }
+    }
+}
+
+/// Where a file or folder is copied so that it keeps its place below the root of the workspace.
+fn own_place(path: &WorkspacePath) -> String {
+    if path.is_root() { "./".to_owned() } else { path.as_str().to_owned() }
+}
+
+/// An argument for each image that several stages begin with.
+fn image_arguments(plan: &BuildPlan) -> IndexMap<&ImageRef, Variable> {
+    let mut uses: IndexMap<&ImageRef, usize> = IndexMap::new();
+    for stage in &plan.stages {
+        let image = match &stage.kind {
+            StageKind::Base(base) => base.image.as_ref(),
+            StageKind::Static(site) => Some(&site.image),
+            StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) => None,
+        };
+        if let Some(image) = image {
+            *uses.entry(image).or_default() += 1;
+        }
+    }
+    let mut names: BTreeMap<Variable, usize> = BTreeMap::new();
+    let mut arguments = IndexMap::new();
+    for (image, _) in uses.into_iter().filter(|(_, count)| *count > 1) {
+        let name = image_argument(image);
+        let count = names.entry(name.clone()).or_default();
+        *count += 1;
+        let name = if *count == 1 { name } else { variable(&format!("{name}_{count}")) };
+        arguments.insert(image, name);
+    }
+    arguments
+}
+
+/// `nginxinc/nginx-unprivileged:1.29` is named by `NGINX_UNPRIVILEGED_IMAGE`.
+fn image_argument(image: &ImageRef) -> Variable {
+    let name = image.as_str().rsplit('/').next().unwrap_or_default();
+    let name = name.split([':', '@']).next().unwrap_or_default();
+    let upper: String = name
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' })
+        .collect();
+    let prefix = if upper.starts_with(|first: char| first.is_ascii_digit()) { "_" } else { "" };
+    variable(&format!("{prefix}{upper}_IMAGE"))
+}
+
+/// Each variable with its literal value.
+fn env_pairs(variables: &IndexMap<String, String>) -> Vec<(Key, EnvValue)> {
+    variables.iter().map(|(name, value)| (key(name), EnvValue::Text(line(value)))).collect()
+}
+
+fn env(pairs: Vec<(Key, EnvValue)>) -> Option<Instruction> {
+    if pairs.is_empty() { None } else { Some(Instruction::Env(pairs)) }
+}
+
+fn arguments(arguments: &IndexMap<String, Option<String>>) -> impl Iterator<Item = Instruction> {
+    arguments.iter().map(|(name, default)| {
+        Instruction::Arg(Argument { name: variable(name), default: default.as_deref().map(line) })
+    })
+}
+
+fn run(command: Command) -> Instruction {
+    Instruction::Run(Run { mounts: Vec::new(), script: command.into() })
+}
+
+fn line(text: &str) -> Line {
+    Line::new(text).expect("validate() refuses line breaks where there is no escape for them")
+}
+
+fn key(text: &str) -> Key {
+    Key::new(text).expect("validate() refuses names that are none")
+}
+
+fn variable(text: &str) -> Variable {
+    Variable::new(text).expect("validate() refuses names that are none")
+}
+
+fn stage_name(id: &StageId) -> StageName {
+    StageName::new(id.as_str()).expect("a plan names its stages in BuildKit's alphabet")
+}

@@ -1,0 +1,254 @@
+//! Plans made by hand.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::collections::BTreeSet;
+
+use drydock_plan::{
+    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Healthcheck, ImagePath, ImageRef,
+    InstallPurpose, InstallStage, PackageManager, PackageName, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId,
+    StageKind, StaticStage, Target, TargetKind, TargetName, WorkspacePath,
+};
+use indexmap::IndexMap;
+
+pub(crate) fn path(text: &str) -> WorkspacePath {
+    WorkspacePath::new(text).unwrap()
+}
+
+pub(crate) fn paths(texts: &[&str]) -> Vec<WorkspacePath> {
+    texts.iter().map(|text| path(text)).collect()
+}
+
+pub(crate) fn id(text: &str) -> StageId {
+    StageId::new(text)
+}
+
+pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+pub(crate) fn map(pairs: &[(&str, &str)]) -> IndexMap<String, String> {
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+pub(crate) fn arguments(pairs: &[(&str, Option<&str>)]) -> IndexMap<String, Option<String>> {
+    pairs.iter().map(|&(name, default)| (name.to_owned(), default.map(str::to_owned))).collect()
+}
+
+pub(crate) fn names(texts: &[&str]) -> BTreeSet<PackageName> {
+    texts.iter().map(|name| PackageName::new(name)).collect()
+}
+
+pub(crate) fn tree(path_text: &str) -> ContextFile {
+    ContextFile { path: path(path_text), executable: false, content: ContextContent::Tree }
+}
+
+pub(crate) fn generated(path_text: &str, text: &str) -> ContextFile {
+    let content = ContextContent::Bytes(text.as_bytes().into());
+    ContextFile { path: path(path_text), executable: false, content }
+}
+
+pub(crate) fn stage(name: &str, kind: StageKind) -> Stage {
+    Stage { id: id(name), kind, comment: None }
+}
+
+pub(crate) fn base(image: &str) -> BaseStage {
+    BaseStage { image: Some(ImageRef::new(image)), from: None, system_packages: Vec::new(), env: IndexMap::new() }
+}
+
+pub(crate) fn install(from: &str, purpose: InstallPurpose, input: &str, packages: &[&str]) -> InstallStage {
+    InstallStage {
+        from: id(from),
+        purpose,
+        input: path(input),
+        manager: PackageManager::Npm,
+        packages: names(packages),
+        entries: 0,
+        system_packages: Vec::new(),
+        files: Vec::new(),
+        env: IndexMap::new(),
+        npmrc_secret: false,
+        npmrc_variables: Vec::new(),
+        after: Vec::new(),
+    }
+}
+
+pub(crate) fn build(from: &str, package: &str, directory: &str, inputs: &[(&str, &[&str])]) -> BuildStage {
+    BuildStage {
+        from: id(from),
+        package: PackageName::new(package),
+        directory: path(directory),
+        root_files: Vec::new(),
+        sources: vec![path(directory)],
+        inputs: inputs.iter().map(|&(stage, outputs)| StageCopy { stage: id(stage), paths: paths(outputs) }).collect(),
+        executables: Vec::new(),
+        before: Vec::new(),
+        command: strings(&["npm", "run", "build"]),
+        env: IndexMap::new(),
+        args: IndexMap::new(),
+        secrets: Vec::new(),
+        outputs: vec![path(&format!("{directory}/dist"))],
+        trim: Vec::new(),
+    }
+}
+
+pub(crate) fn runtime(from: &str, target: &str, workdir: &str) -> RuntimeStage {
+    RuntimeStage {
+        from: id(from),
+        target: TargetName::new(target),
+        copies: Vec::new(),
+        writable: Vec::new(),
+        workdir: path(workdir),
+        env: map(&[("NODE_ENV", "production")]),
+        path: Vec::new(),
+        args: IndexMap::new(),
+        user: "node".to_owned(),
+        port: None,
+        command: strings(&["node", "index.js"]),
+        healthcheck: None,
+    }
+}
+
+pub(crate) fn target(name: &str, kind: TargetKind, package: &str, port: Option<u16>) -> Target {
+    Target {
+        name: TargetName::new(name),
+        kind,
+        package: PackageName::new(package),
+        stage: id(name),
+        packages: names(&[package]),
+        port,
+    }
+}
+
+pub(crate) fn plan(stages: Vec<Stage>, targets: Vec<Target>, context: Vec<ContextFile>) -> BuildPlan {
+    BuildPlan { root: ImagePath::new("/app"), stages, targets, context, decisions: Vec::new(), warnings: Vec::new() }
+}
+
+/// A service that serves its front end, in the shape of LibreChat, beside a static site.
+pub(crate) fn chat() -> BuildPlan {
+    let nginx = "nginxinc/nginx-unprivileged:stable-bookworm";
+    let provider: &[&str] = &["packages/data-provider/dist"];
+    let mut client = build(
+        "deps-client",
+        "@chat/client",
+        "client",
+        &[("build-data-provider", provider), ("build-ui", &["packages/client/dist"])],
+    );
+    client.root_files =
+        paths(&["tsconfig.base.json", "packages/client/tailwind.preset.cjs", "packages/client/src/theme"]);
+    client.env = map(&[("VITE_TITLE", "A chat")]);
+    client.args = arguments(&[("VITE_COMMIT", Some("unknown"))]);
+    client.secrets = strings(&["sentry-token"]);
+    client.trim = paths(&["client/node_modules"]);
+    let mut provider_build = build("deps-api", "@chat/data-provider", "packages/data-provider", &[]);
+    provider_build.root_files = paths(&["tsconfig.base.json"]);
+    let mut api_build = build("deps-api", "@chat/api", "packages/api", &[("build-data-provider", provider)]);
+    api_build.root_files = paths(&["tsconfig.base.json"]);
+    api_build.before =
+        vec![(path(""), strings(&["npm", "rebuild"])), (path("packages/api"), strings(&["npm", "run", "prepare"]))];
+    api_build.executables = paths(&["packages/api/bin/cli.js"]);
+    let mut api = runtime("prod-api", "api", "api");
+    api.env = map(&[("NODE_ENV", "production"), ("HOST", "0.0.0.0")]);
+    api.copies = vec![
+        RuntimeCopy {
+            source: CopySource::Context,
+            paths: paths(&[
+                "package.json",
+                "packages/data-provider/package.json",
+                "packages/api/package.json",
+                "config",
+            ]),
+        },
+        RuntimeCopy { source: CopySource::Stage(id("build-data-provider")), paths: paths(provider) },
+        RuntimeCopy { source: CopySource::Stage(id("build-api")), paths: paths(&["packages/api/dist"]) },
+        RuntimeCopy { source: CopySource::Stage(id("build-client")), paths: paths(&["client/dist"]) },
+        RuntimeCopy { source: CopySource::Context, paths: paths(&["api"]) },
+    ];
+    api.path = vec![ImagePath::new("/app/api/node_modules/.bin"), ImagePath::new("/app/node_modules/.bin")];
+    api.writable = paths(&["api/logs", "uploads"]);
+    api.args = arguments(&[("BUILD_COMMIT", None), ("BUILD_DATE", Some("never"))]);
+    api.port = Some(3080);
+    api.command = strings(&["node", "server/index.js"]);
+    api.healthcheck = Some(Healthcheck { path: "/health".to_owned() });
+    let mut deps_api =
+        install("base", InstallPurpose::Build, ".drydock/install/api", &["@chat/api", "@chat/data-provider"]);
+    deps_api.system_packages = strings(&["g++", "make", "python3"]);
+    let mut prod = install("base-api", InstallPurpose::Production, ".drydock/install/api-prod", &["@chat/api-server"]);
+    prod.npmrc_secret = true;
+    prod.after = vec![strings(&["npm", "rebuild"])];
+    let site = |name: &str, source: CopySource, served: &str| {
+        StageKind::Static(StaticStage {
+            image: ImageRef::new(nginx),
+            target: TargetName::new(name),
+            source,
+            served: path(served),
+            configuration: path(&format!(".drydock/static/{name}.conf")),
+            port: 8080,
+        })
+    };
+    let stages = vec![
+        stage("base", StageKind::Base(base("node:22-bookworm-slim"))),
+        stage(
+            "deps-client",
+            StageKind::Install(install(
+                "base",
+                InstallPurpose::Build,
+                ".drydock/install/client",
+                &["@chat/client", "@chat/ui"],
+            )),
+        ),
+        stage("deps-api", StageKind::Install(deps_api)),
+        stage("build-data-provider", StageKind::Build(provider_build)),
+        stage("build-api", StageKind::Build(api_build)),
+        stage(
+            "build-ui",
+            StageKind::Build(build("deps-client", "@chat/ui", "packages/client", &[("build-data-provider", provider)])),
+        ),
+        Stage {
+            comment: Some("The Tailwind configuration reads the preset and the theme of packages/client.".to_owned()),
+            ..stage("build-client", StageKind::Build(client))
+        },
+        stage(
+            "base-api",
+            StageKind::Base(BaseStage {
+                image: None,
+                from: Some(id("base")),
+                system_packages: strings(&["libjemalloc2", "tini"]),
+                env: map(&[("LD_PRELOAD", "libjemalloc.so.2")]),
+            }),
+        ),
+        stage("prod-api", StageKind::Install(prod)),
+        stage("api", StageKind::Runtime(api)),
+        stage("client", site("client", CopySource::Stage(id("build-client")), "client/dist")),
+        stage("docs", site("docs", CopySource::Context, "docs")),
+    ];
+    let targets = vec![
+        target("api", TargetKind::Service, "@chat/api-server", Some(3080)),
+        target("client", TargetKind::Static, "@chat/client", Some(8080)),
+        target("docs", TargetKind::Static, "@chat/docs", Some(8080)),
+    ];
+    let context = vec![
+        generated(".drydock/install/api-prod/package.json", "{}"),
+        generated(".drydock/install/api-prod/package-lock.json", "{}"),
+        generated(".drydock/install/api/package.json", "{}"),
+        generated(".drydock/install/client/package.json", "{}"),
+        generated(".drydock/static/client.conf", "server {}"),
+        generated(".drydock/static/docs.conf", "server {}"),
+        tree("api/package.json"),
+        tree("api/server/index.js"),
+        tree("client/package.json"),
+        tree("client/src/main.ts"),
+        tree("config/default.json"),
+        tree("docs/index.html"),
+        tree("package.json"),
+        tree("packages/api/bin/cli.js"),
+        tree("packages/api/package.json"),
+        tree("packages/api/src/index.ts"),
+        tree("packages/client/package.json"),
+        tree("packages/client/src/theme/colors.cjs"),
+        tree("packages/client/tailwind.preset.cjs"),
+        tree("packages/data-provider/package.json"),
+        tree("packages/data-provider/src/index.ts"),
+        tree("tsconfig.base.json"),
+    ];
+    plan(stages, targets, context)
+}
