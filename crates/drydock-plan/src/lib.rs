@@ -1,16 +1,40 @@
 //! Settings and a package graph in, the plan of an image build out. Pure: what it needs of the tree it is given.
 //!
 //! - [`Settings`]: what the user configured, resolved once.
+//! - [`targets`]: the images there are to build, and why.
+//! - [`plan`]: settings, graph and a selection of targets → [`BuildPlan`].
 //! - [`BuildPlan`]: what will be done: [`Stage`]s in dependency order, [`Target`]s, the context's files.
 
+mod builds;
+mod context;
+mod declared;
+mod error;
+mod facts;
+mod input;
+mod installs;
+mod launch;
+mod lifecycle;
+mod listen;
+mod members;
 mod model;
+mod names;
+mod nginx;
+mod node;
+mod plan;
+mod runtime;
+mod script;
 mod settings;
+mod targets;
 
-pub use drydock_lockfile::{PackageName, WorkspacePath};
+pub use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 pub use drydock_workspace::PackageManager;
+pub use error::PlanError;
+pub use launch::Launch;
 pub use model::{
     BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, Healthcheck, ImagePath,
     ImageRef, InstallPurpose, InstallStage, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId, StageKind,
     StaticStage, Target, TargetKind, TargetName,
 };
+pub use plan::plan;
 pub use settings::{InstallStrategy, PackageSettings, Settings, TargetSettings};
+pub use targets::{FoundTarget, Targets, targets};

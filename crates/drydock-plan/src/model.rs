@@ -266,12 +266,16 @@ pub struct RuntimeStage {
     pub target: TargetName,
     /// What it holds beside node_modules.
     pub copies: Vec<RuntimeCopy>,
+    /// Commands that run once the files are there, before the user is set, in order: folder and exec form.
+    pub setup: Vec<(WorkspacePath, Vec<String>)>,
     /// Folders its user may write to.
     pub writable: Vec<WorkspacePath>,
     /// The folder its command runs in.
     pub workdir: WorkspacePath,
     /// Environment; `NODE_ENV` is among it.
     pub env: IndexMap<String, String>,
+    /// Folders to put before those of PATH, so that commands which dependencies bring are found.
+    pub path: Vec<ImagePath>,
     /// Build arguments that become environment, last of all.
     pub args: IndexMap<String, Option<String>>,
     /// Who runs it.
@@ -302,7 +306,8 @@ pub struct StaticStage {
     pub source: CopySource,
     /// The folder that is served, from the root.
     pub served: WorkspacePath,
-    /// The web server's configuration in the context.
+    /// The web server's configuration in the context, for `/etc/nginx/conf.d/default.conf`. It serves
+    /// `/usr/share/nginx/html`.
     pub configuration: WorkspacePath,
     /// The port it listens on.
     pub port: u16,

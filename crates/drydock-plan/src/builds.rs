@@ -1,0 +1,231 @@
+//! Stages that build a package.
+
+use std::collections::BTreeSet;
+
+use drydock_diagnostics::{Snippet, Warning};
+use drydock_lockfile::{PrunedInstall, WorkspacePath};
+use drydock_workspace::inspect::ForeignRead;
+use drydock_workspace::{EdgeKind, PackageManager};
+use indexmap::IndexMap;
+
+use crate::context::{cover, outermost};
+use crate::declared::{Reader, declared};
+use crate::error::PlanError;
+use crate::lifecycle;
+use crate::members::{Member, key_part};
+use crate::model::{BuildStage, Stage, StageCopy, StageId, StageKind};
+use crate::plan::Planner;
+
+impl Planner<'_> {
+    /// The stage that builds `member`, beginning with the install stage `from`.
+    pub(crate) fn build(
+        &mut self,
+        member: Member,
+        from: &StageId,
+        install: &PrunedInstall,
+    ) -> Result<Stage, PlanError> {
+        let package = self.members.package(member);
+        let settings = self.members.settings(member);
+        let inputs: Vec<Member> = self.in_build_order(&self.members.inputs(member));
+        let mut copies = Vec::new();
+        let mut reads: BTreeSet<WorkspacePath> = BTreeSet::new();
+        let mut before = Vec::new();
+        for input in &inputs {
+            self.input(*input, &mut copies, &mut reads);
+            if !self.members.is_built(*input) {
+                before.extend(self.lifecycle_of(*input));
+            }
+        }
+        before.extend(self.lifecycle_of(member));
+        self.elsewhere(member, &mut reads)?;
+        self.warn_of_undeclared(member);
+        // What lies in its own folder comes with its sources, except what belongs to members inside that folder.
+        let root_files = outermost(reads).into_iter().filter(|path| !self.is_own(member, path)).collect();
+        let sources = self.all_files(member);
+        let visible: BTreeSet<&WorkspacePath> =
+            std::iter::once(member).chain(inputs).map(|input| self.members.path(input)).collect();
+        let executables = install
+            .chmod_bins
+            .iter()
+            .filter(|bin| visible.iter().any(|path| bin.is_within(path)))
+            .filter(|bin| !self.is_written(bin))
+            .cloned()
+            .collect();
+        let facts = &self.facts[&member];
+        let outputs = facts.outputs.as_ref().expect("what is built has outputs");
+        let mut trim: Vec<WorkspacePath> = outputs.excluded.clone();
+        if outputs.whole_package {
+            trim.extend(own_modules(&package.path, self.workspace.manager, install));
+        }
+        let script = self.members.build_script(member).expect("only what has a build script gets a build stage");
+        let mut env: IndexMap<String, String> = self.settings.env.clone();
+        env.extend(settings.into_iter().flat_map(|settings| settings.env.clone()));
+        let stage = BuildStage {
+            from: from.clone(),
+            package: package.name.clone(),
+            directory: package.path.clone(),
+            root_files,
+            sources,
+            inputs: copies,
+            executables,
+            before,
+            command: lifecycle::run(self.workspace.manager, script),
+            env,
+            args: settings.map(|settings| settings.args.clone()).unwrap_or_default(),
+            secrets: settings.map(|settings| settings.secrets.clone()).unwrap_or_default(),
+            outputs: self.outputs(member),
+            trim,
+        };
+        Ok(Stage { id: self.build_ids[&member].clone(), kind: StageKind::Build(stage), comment: None })
+    }
+
+    /// Adds what a build sees of a package it depends on.
+    fn input(&mut self, input: Member, copies: &mut Vec<StageCopy>, reads: &mut BTreeSet<WorkspacePath>) {
+        let package = self.members.package(input);
+        let facts = &self.facts[&input];
+        let Some(outputs) = &facts.outputs else {
+            reads.extend(self.all_files(input));
+            return;
+        };
+        copies.push(StageCopy { stage: self.build_ids[&input].clone(), paths: self.outputs(input) });
+        if outputs.whole_package {
+            return;
+        }
+        // Whoever resolves an import of it reads its real manifest.
+        let mut paths = declared(package, facts, Reader::Build);
+        paths.push(package.manifest.path().clone());
+        for path in &paths {
+            self.context.add_files(facts.files_within(path));
+        }
+        reads.extend(paths);
+    }
+
+    /// What the build of a package writes, or its whole folder.
+    pub(crate) fn outputs(&self, member: Member) -> Vec<WorkspacePath> {
+        match &self.facts[&member].outputs {
+            Some(outputs) if !outputs.whole_package => {
+                outermost(outputs.paths.iter().map(|output| output.path.clone()))
+            }
+            _ => vec![self.members.path(member).clone()],
+        }
+    }
+
+    /// All planned files of a package, as few paths, put into the context.
+    pub(crate) fn all_files(&mut self, member: Member) -> Vec<WorkspacePath> {
+        let facts = &self.facts[&member];
+        self.context.add_files(&facts.files);
+        let files: Vec<&WorkspacePath> = facts.files.iter().map(|file| &file.path).collect();
+        cover(self.members.path(member), &files, &self.members.nested_in(member))
+    }
+
+    fn is_own(&self, member: Member, path: &WorkspacePath) -> bool {
+        self.members.holding(path) == Some(member) && self.facts[&member].files_within(path).next().is_some()
+    }
+
+    fn is_written(&self, path: &WorkspacePath) -> bool {
+        self.members.holding(path).and_then(|member| self.facts.get(&member)).is_some_and(|facts| facts.writes(path))
+    }
+
+    fn lifecycle_of(&self, member: Member) -> Vec<lifecycle::Step> {
+        let policy = self.members.settings(member).and_then(|settings| settings.lifecycle);
+        lifecycle::before_build(self.members.package(member), self.workspace.manager, policy)
+    }
+
+    /// Adds what the build of `member` reads outside its folder: by the settings, by its configuration files.
+    fn elsewhere(&mut self, member: Member, reads: &mut BTreeSet<WorkspacePath>) -> Result<(), PlanError> {
+        for path in &self.settings.root_files {
+            self.context.add_configured(path, || "workspace.root-files".to_owned())?;
+            reads.insert(path.clone());
+        }
+        let name = self.members.name(member);
+        let configured = self.members.settings(member).map(|settings| &settings.root_files);
+        for path in configured.into_iter().flatten() {
+            self.context.add_configured(path, || format!("package.{}.root-files", key_part(name.as_str())))?;
+            reads.insert(path.clone());
+        }
+        let found = self.facts[&member].reads.clone();
+        self.warnings.extend(found.warnings);
+        for read in found.root_files {
+            if self.context.add_path(&read.path)? {
+                reads.insert(read.path);
+            }
+        }
+        for foreign in found.foreign_files {
+            if !self.context.add_path(&foreign.read.path)? {
+                continue;
+            }
+            let said = configured.into_iter().flatten().any(|path| foreign.read.path.is_within(path));
+            if !said {
+                let warning = self.foreign(member, &foreign)?;
+                self.warnings.push(warning);
+            }
+            reads.insert(foreign.read.path);
+        }
+        Ok(())
+    }
+
+    fn foreign(&self, member: Member, foreign: &ForeignRead) -> Result<Warning, PlanError> {
+        let ForeignRead { package, read } = foreign;
+        let by = &read.read_by;
+        let place = by.line.map_or_else(|| by.file.to_string(), |line| format!("{}:{line}", by.file));
+        let what = if read.directory { "files" } else { "a file" };
+        let message = format!("`{place}` reads {what} of the package `{package}`: `{}`", read.path);
+        let name = self.members.name(member);
+        let help = format!(
+            "the build of `{name}` gets it; to make it part of the configuration, write `root-files = [\"{}\"]` under \
+             `[package.{}]`, or export it from `{package}`",
+            read.path,
+            key_part(name.as_str())
+        );
+        let warning = Warning::new("foreign-file", message).with_help(help);
+        let Some(line) = by.line else { return Ok(warning) };
+        let Some(bytes) = self.workspace.tree.read(&by.file)? else { return Ok(warning) };
+        let Some(snippet) = line_snippet(&by.file, &String::from_utf8_lossy(&bytes), line, &read.why) else {
+            return Ok(warning);
+        };
+        Ok(warning.with_snippet(snippet))
+    }
+
+    fn warn_of_undeclared(&mut self, member: Member) {
+        let name = self.members.name(member);
+        for edge in self.members.edges(member).iter().filter(|edge| edge.edge.kind == EdgeKind::Imported) {
+            let to = self.members.name(edge.to);
+            let warning = Warning::new(
+                "undeclared-dependency",
+                format!("`{name}` imports `{to}`, which its package.json does not declare: {}", edge.edge.spec),
+            );
+            let help = format!("add `{to}` to the dependencies of `{name}`, and run `npm install`");
+            self.warnings.push(warning.with_help(help));
+        }
+    }
+}
+
+/// The package's own `node_modules`, when an install puts something there.
+fn own_modules(path: &WorkspacePath, manager: PackageManager, install: &PrunedInstall) -> Option<WorkspacePath> {
+    let modules = path.join("node_modules").expect("a name stays inside");
+    let prefix = format!("{}/", modules.as_str());
+    // Only npm's lockfile tells where packages are put.
+    let places = manager != PackageManager::Npm
+        || path.is_root()
+        || install.entries.range(prefix.clone()..).next().is_some_and(|entry| entry.starts_with(&prefix));
+    places.then_some(modules)
+}
+
+/// The 1-based `line` of a file, its blanks at both ends left out.
+fn line_snippet(file: &WorkspacePath, text: &str, line: usize, label: &str) -> Option<Snippet> {
+    let mut start = 0;
+    for (number, content) in text.split_inclusive('\n').enumerate() {
+        if number + 1 == line {
+            let trimmed = content.trim();
+            let start = start + (content.len() - content.trim_start().len());
+            return Some(Snippet {
+                path: file.to_string(),
+                source: text.into(),
+                span: start..start + trimmed.len(),
+                label: label.to_owned(),
+            });
+        }
+        start += content.len();
+    }
+    None
+}

@@ -1,0 +1,251 @@
+//! The members of a workspace by index, with what the plan asks of them again and again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use drydock_diagnostics::closest;
+use drydock_lockfile::{PackageName, WorkspacePath};
+use drydock_workspace::{Edge, EdgeKind, Package, PackageGraph, Workspace};
+
+use crate::error::PlanError;
+use crate::script;
+use crate::settings::{PackageSettings, Settings};
+
+/// A member's place in [`Members`]: its rank by name.
+pub(crate) type Member = usize;
+
+/// The members, sorted by name, with the edges between them.
+pub(crate) struct Members<'a> {
+    packages: Vec<&'a Package>,
+    by_name: HashMap<&'a str, Member>,
+    by_path: BTreeMap<&'a WorkspacePath, Member>,
+    edges: Vec<Vec<MemberEdge<'a>>>,
+    builds: Vec<Option<String>>,
+    settings: &'a Settings,
+}
+
+/// An edge to another member.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MemberEdge<'a> {
+    /// Where it leads.
+    pub(crate) to: Member,
+    /// The edge of the graph.
+    pub(crate) edge: &'a Edge,
+}
+
+impl MemberEdge<'_> {
+    /// Whether what runs needs it, as opposed to what builds. A name that is both a development and a peer dependency
+    /// is needed by whoever uses the package.
+    pub(crate) fn runs(&self) -> bool {
+        std::iter::once(&self.edge.kind).chain(&self.edge.also).any(|kind| *kind != EdgeKind::Development)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// Indexes the members. Fails when the settings name a package or a script that is not there.
+    pub(crate) fn new(
+        workspace: &'a Workspace,
+        graph: &'a PackageGraph,
+        settings: &'a Settings,
+    ) -> Result<Self, PlanError> {
+        let mut packages: Vec<&Package> = workspace.packages.iter().collect();
+        packages.sort_by(|left, right| left.name.cmp(&right.name));
+        let by_name: HashMap<&str, Member> =
+            packages.iter().enumerate().map(|(member, package)| (package.name.as_str(), member)).collect();
+        let by_path = packages.iter().enumerate().map(|(member, package)| (&package.path, member)).collect();
+        let mut edges: Vec<Vec<MemberEdge<'_>>> = vec![Vec::new(); packages.len()];
+        for edge in graph.edges() {
+            if let (Some(from), Some(to)) = (by_name.get(edge.from.as_str()), by_name.get(edge.to.as_str())) {
+                edges[*from].push(MemberEdge { to: *to, edge });
+            }
+        }
+        let mut members = Self { packages, by_name, by_path, edges, builds: Vec::new(), settings };
+        members.check_settings()?;
+        members.builds = members
+            .packages
+            .iter()
+            .map(|package| members.build_script_of(package, workspace))
+            .collect::<Result<_, PlanError>>()?;
+        Ok(members)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.packages.len()
+    }
+
+    /// The package of a member.
+    pub(crate) fn package(&self, member: Member) -> &'a Package {
+        self.packages[member]
+    }
+
+    /// The name of a member.
+    pub(crate) fn name(&self, member: Member) -> &'a PackageName {
+        &self.packages[member].name
+    }
+
+    /// The folder of a member.
+    pub(crate) fn path(&self, member: Member) -> &'a WorkspacePath {
+        &self.packages[member].path
+    }
+
+    /// The member of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<Member> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The member of that name, which the setting `key` names.
+    pub(crate) fn named(&self, name: &PackageName, key: impl Fn() -> String) -> Result<Member, PlanError> {
+        self.find(name.as_str()).ok_or_else(|| PlanError::UnknownPackage {
+            key: key(),
+            name: name.to_string(),
+            closest: closest(name.as_str(), self.packages.iter().map(|package| package.name.as_str()))
+                .map(str::to_owned),
+        })
+    }
+
+    /// The innermost member whose folder holds `path`.
+    pub(crate) fn holding(&self, path: &WorkspacePath) -> Option<Member> {
+        let mut at = Some(path.clone());
+        while let Some(directory) = at {
+            if let Some(member) = self.by_path.get(&directory) {
+                return Some(*member);
+            }
+            at = directory.parent();
+        }
+        None
+    }
+
+    /// The folders of other members that lie inside the folder of `member`, sorted.
+    pub(crate) fn nested_in(&self, member: Member) -> Vec<&'a WorkspacePath> {
+        let folder = self.path(member);
+        self.by_path
+            .range::<WorkspacePath, _>(folder..)
+            .map(|(path, _)| *path)
+            // Paths below `a/b` need not follow it directly: `a/b-c` sorts between `a/b` and `a/b/d`.
+            .take_while(|path| folder.is_root() || path.as_str().starts_with(folder.as_str()))
+            .filter(|path| *path != folder && path.is_within(folder))
+            .collect()
+    }
+
+    /// The script that builds a member.
+    pub(crate) fn build_script(&self, member: Member) -> Option<&str> {
+        self.builds[member].as_deref()
+    }
+
+    /// Whether a member is built.
+    pub(crate) fn is_built(&self, member: Member) -> bool {
+        self.builds[member].is_some()
+    }
+
+    /// The settings of a member.
+    pub(crate) fn settings(&self, member: Member) -> Option<&'a PackageSettings> {
+        self.settings.packages.get(self.name(member))
+    }
+
+    /// The edges from a member, sorted by name.
+    pub(crate) fn edges(&self, member: Member) -> &[MemberEdge<'a>] {
+        &self.edges[member]
+    }
+
+    /// `starts` and what is reached from them over edges that `follow` admits.
+    pub(crate) fn reach(
+        &self,
+        starts: impl IntoIterator<Item = Member>,
+        follow: impl Fn(Member, &MemberEdge<'_>) -> bool,
+    ) -> BTreeSet<Member> {
+        let mut pending: Vec<Member> = starts.into_iter().collect();
+        let mut reached: BTreeSet<Member> = pending.iter().copied().collect();
+        while let Some(member) = pending.pop() {
+            for edge in self.edges(member) {
+                if follow(member, edge) && reached.insert(edge.to) {
+                    pending.push(edge.to);
+                }
+            }
+        }
+        reached
+    }
+
+    /// What must be there to build or run the image of `starts`: what runs needs, and whatever building a package that
+    /// has a build needs.
+    pub(crate) fn needed(&self, starts: impl IntoIterator<Item = Member>) -> BTreeSet<Member> {
+        self.reach(starts, |from, edge| self.is_built(from) || edge.runs())
+    }
+
+    /// What runs together with `starts`.
+    pub(crate) fn running(&self, starts: impl IntoIterator<Item = Member>) -> BTreeSet<Member> {
+        self.reach(starts, |_, edge| edge.runs())
+    }
+
+    /// The other members whose files the build of `member` can read: what it depends on in any way, and what those need
+    /// to run.
+    pub(crate) fn inputs(&self, member: Member) -> BTreeSet<Member> {
+        let mut reached = self.reach([member], |from, edge| from == member || edge.runs());
+        reached.remove(&member);
+        reached
+    }
+
+    /// The names of some members.
+    pub(crate) fn names(&self, members: &BTreeSet<Member>) -> BTreeSet<PackageName> {
+        members.iter().map(|member| self.name(*member).clone()).collect()
+    }
+
+    fn check_settings(&self) -> Result<(), PlanError> {
+        for (name, package) in &self.settings.packages {
+            self.named(name, || format!("package.{}", key_part(name.as_str())))?;
+            for other in &package.depends_on {
+                self.named(other, || format!("package.{}.depends-on", key_part(name.as_str())))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn build_script_of(&self, package: &Package, workspace: &Workspace) -> Result<Option<String>, PlanError> {
+        match self.settings.packages.get(&package.name).and_then(|settings| settings.build.as_ref()) {
+            Some(None) => Ok(None),
+            Some(Some(script)) if package.script(script).is_some() => Ok(Some(script.clone())),
+            Some(Some(script)) => Err(PlanError::UnknownScript {
+                key: format!("package.{}.build", key_part(package.name.as_str())),
+                package: package.name.clone(),
+                script: script.clone(),
+                closest: closest(script, scripts(package)).map(str::to_owned),
+                snippet: Box::new(package.manifest.snippet(&["scripts"], "its scripts")),
+            }),
+            None => {
+                let builds = package.script("build").is_some_and(|text| {
+                    let delegates = package.path.is_root() && workspace.packages.len() > 1 && delegates(text);
+                    !delegates && !says(text)
+                });
+                Ok(builds.then(|| "build".to_owned()))
+            }
+        }
+    }
+}
+
+/// The names of a package's scripts.
+pub(crate) fn scripts(package: &Package) -> impl Iterator<Item = &str> {
+    package.manifest.field("scripts").and_then(|scripts| scripts.as_object()).into_iter().flatten().map(|(name, _)| {
+        let name: &str = name;
+        name
+    })
+}
+
+/// A key of the settings as TOML writes it in a dotted path.
+pub(crate) fn key_part(key: &str) -> String {
+    let bare = !key.is_empty() && key.chars().all(|other| other.is_ascii_alphanumeric() || "_-".contains(other));
+    if bare { key.to_owned() } else { format!("\"{}\"", key.escape_debug()) }
+}
+
+/// Whether a root script only runs the scripts of members.
+fn delegates(text: &str) -> bool {
+    let runners = ["turbo", "nx", "lerna", "wsrun", "ultra"];
+    let flags =
+        ["-w", "-ws", "--workspace", "--workspaces", "-r", "--recursive", "--filter", "workspace", "workspaces"];
+    text.split_whitespace().any(|word| {
+        let flag = word.split('=').next().unwrap_or(word);
+        runners.contains(&word) || flags.contains(&flag)
+    })
+}
+
+fn says(text: &str) -> bool {
+    matches!(script::parse(text), script::Script::Simple(simple) if script::nature(&simple.words) == script::Nature::Says)
+}

@@ -1,0 +1,162 @@
+//! Which Node an image holds.
+
+use drydock_workspace::{NodeVersion, Workspace};
+use nodejs_semver::{Range, Version};
+
+use crate::error::PlanError;
+use crate::model::{Decision, ImageRef};
+use crate::settings::Settings;
+
+/// The majors with long-term support that a range may be met by, most wanted first: the newest that is past its first
+/// year of support, its predecessor, its successor, then the older ones.
+const SUPPORTED: [u64; 6] = [24, 22, 26, 20, 18, 16];
+
+/// The code names of the lines with long-term support, as `.nvmrc` writes them: `lts/jod`.
+const CODE_NAMES: [(&str, u64); 8] = [
+    ("krypton", 24),
+    ("jod", 22),
+    ("iron", 20),
+    ("hydrogen", 18),
+    ("gallium", 16),
+    ("fermium", 14),
+    ("erbium", 12),
+    ("dubnium", 10),
+];
+
+/// The image that every stage begins with.
+pub(crate) fn image(workspace: &Workspace, settings: &Settings) -> Result<(ImageRef, Decision), PlanError> {
+    let decision =
+        |choice: &str, because: String| Decision { subject: "node".to_owned(), choice: choice.to_owned(), because };
+    if let Some(image) = &settings.image {
+        return Ok((image.clone(), decision(image.as_str(), "the configuration names the image".to_owned())));
+    }
+    let (spec, source) = match (&settings.node, &workspace.node) {
+        (Some(spec), _) => (spec.as_str(), "the configuration".to_owned()),
+        (None, Some(NodeVersion { spec, source })) => (spec.as_str(), source.to_string()),
+        (None, None) => {
+            let tag = tag(&SUPPORTED[0].to_string());
+            let because = "nothing in the workspace says which; the line with long-term support".to_owned();
+            return Ok((ImageRef::new(&tag), decision(&tag, because)));
+        }
+    };
+    let (version, how) =
+        version(spec).ok_or_else(|| PlanError::NodeVersion { spec: spec.to_owned(), source_name: source.clone() })?;
+    let tag = tag(&version);
+    let because = match how {
+        How::Written => format!("{source} says `{spec}`"),
+        How::Range => format!("{source} says `{spec}`, which Node {version} with long-term support meets"),
+        How::Name => format!("{source} says `{spec}`, which is Node {version}"),
+    };
+    Ok((ImageRef::new(&tag), decision(&tag, because)))
+}
+
+fn tag(version: &str) -> String {
+    format!("node:{version}-bookworm-slim")
+}
+
+/// How a version was read off a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It stands there.
+    Written,
+    /// It is one that a range admits.
+    Range,
+    /// It has the name that stands there.
+    Name,
+}
+
+/// The version part of an image's tag for what a user wrote: a version or its beginning (`22`, `v20.11`), a name
+/// (`lts/*`, `lts/iron`, `node`), or a range (`>=18 <23`).
+fn version(spec: &str) -> Option<(String, How)> {
+    let spec = spec.trim();
+    let name = spec.to_ascii_lowercase();
+    match name.as_str() {
+        "" | "*" | "x" => return Some((SUPPORTED[0].to_string(), How::Range)),
+        "lts/*" | "lts" | "node" | "stable" | "latest" | "current" => {
+            return Some((SUPPORTED[0].to_string(), How::Name));
+        }
+        _ => {}
+    }
+    if let Some(name) = name.strip_prefix("lts/").or_else(|| name.strip_prefix("lts-")) {
+        let (_, major) = CODE_NAMES.iter().find(|(code, _)| *code == name)?;
+        return Some((major.to_string(), How::Name));
+    }
+    let bare = name.strip_prefix(['v', '=']).unwrap_or(&name).trim();
+    let parts: Vec<&str> = bare.split('.').collect();
+    if parts.len() <= 3 && parts[0].parse::<u64>().is_ok() {
+        // `20.x` and `20.*` are the major.
+        let written: Vec<&str> = parts.into_iter().take_while(|part| part.parse::<u64>().is_ok()).collect();
+        let rest = bare.strip_prefix(&written.join("."))?;
+        if matches!(rest, "" | ".x" | ".*" | ".x.x" | ".*.*") {
+            return Some((written.join("."), How::Written));
+        }
+    }
+    let range = Range::parse(spec).ok()?;
+    // A major meets a range when its newest release does; how high its minor has come need not be known.
+    let newest = |major: u64| Version::new(major, 9999, 0, Vec::new(), Vec::new());
+    if let Some(major) = SUPPORTED.iter().find(|major| range.satisfies(&newest(**major))) {
+        return Some((major.to_string(), How::Range));
+    }
+    // A range inside one major, such as `~20.11.0` or `21.x`: its lowest version is a tag that exists.
+    let lowest = range.min_version()?;
+    Some((format!("{}.{}", lowest.major(), lowest.minor()), How::Range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_names_and_ranges_become_tags() {
+        let shown: Vec<String> = [
+            "22",
+            "v22",
+            "22.4",
+            "20.11.1",
+            "v24.16.0",
+            "20.x",
+            "lts/*",
+            "lts/iron",
+            "node",
+            ">=20",
+            ">=22",
+            "^20.9.0",
+            ">=18 <23",
+            "18 || 20",
+            "~20.11.0",
+            "21.x || 23.x",
+            "*",
+            "banana",
+            ">=14.0.0",
+            "^18.17.0 || >=20.3.0",
+        ]
+        .iter()
+        .map(|spec| match version(spec) {
+            Some((version, how)) => format!("{spec:<22} {version} ({how:?})"),
+            None => format!("{spec:<22} -"),
+        })
+        .collect();
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        22                     22 (Written)
+        v22                    22 (Written)
+        22.4                   22.4 (Written)
+        20.11.1                20.11.1 (Written)
+        v24.16.0               24.16.0 (Written)
+        20.x                   20 (Written)
+        lts/*                  24 (Name)
+        lts/iron               20 (Name)
+        node                   24 (Name)
+        >=20                   24 (Range)
+        >=22                   24 (Range)
+        ^20.9.0                20 (Range)
+        >=18 <23               22 (Range)
+        18 || 20               20 (Range)
+        ~20.11.0               20.11 (Range)
+        21.x || 23.x           21.0 (Range)
+        *                      24 (Range)
+        banana                 -
+        >=14.0.0               24 (Range)
+        ^18.17.0 || >=20.3.0   24 (Range)
+        ");
+    }
+}

@@ -1,0 +1,408 @@
+//! From settings and graph to stages.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use drydock_diagnostics::Warning;
+use drydock_lockfile::{InstallGraph, NativeHint, PackageName, PrunedInstall, WorkspacePath};
+use drydock_workspace::{PackageGraph, SourceFiles, Workspace};
+use indexmap::IndexMap;
+use rayon::prelude::*;
+
+use crate::context::Context;
+use crate::error::PlanError;
+use crate::facts::Facts;
+use crate::input::InstallInput;
+use crate::installs::{Deliverable, Groups, Installer};
+use crate::members::{Member, Members};
+use crate::model::{
+    BaseStage, BuildPlan, Decision, ImagePath, ImageRef, InstallPurpose, InstallStage, Stage, StageId, StageKind,
+    Target, TargetKind, TargetName,
+};
+use crate::names::{Names, short_names};
+use crate::node;
+use crate::settings::Settings;
+use crate::targets::{self, FoundTarget, Targets};
+
+/// Where the workspace root lies in every image.
+pub(crate) const ROOT: &str = "/app";
+
+/// What node-gyp needs to compile (its README, "On Unix").
+const NODE_GYP: [&str; 3] = ["python3", "make", "g++"];
+
+/// What npm needs to install from git repositories.
+const GIT: [&str; 2] = ["ca-certificates", "git"];
+
+/// Plans the images that `selection` names: targets, or packages that are made into one; all targets when it is empty.
+///
+/// A stage never depends on the selection: the plan of fewer targets has some of the same stages, with the same names
+/// and content.
+pub fn plan(
+    workspace: &Workspace,
+    graph: &PackageGraph,
+    settings: &Settings,
+    selection: &[String],
+) -> Result<BuildPlan, PlanError> {
+    let members = Members::new(workspace, graph, settings)?;
+    let found = targets::find(workspace, &members, settings)?;
+    let selected = found.select(selection, &members)?;
+    let (image, node) = node::image(workspace, settings)?;
+    let input = InstallInput::read(workspace)?;
+    let (manifests, linked) = input.manifests(workspace);
+    let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
+    let installer = Installer { graph: &install_graph, members: &members, settings };
+    let layout = Layout::new(&members, &found, settings, &installer)?;
+
+    let delivered: Vec<Member> = selected.iter().flat_map(|name| delivered(&members, &found.targets[name])).collect();
+    let needed = members.needed(delivered);
+    let order = graph.topological(&members.names(&needed), &|name| {
+        members.find(name.as_str()).is_some_and(|member| members.is_built(member))
+    })?;
+    let order: Vec<Member> = order.iter().filter_map(|name| members.find(name.as_str())).collect();
+    let sources = SourceFiles::new(workspace)?;
+    let facts = needed
+        .par_iter()
+        .map(|member| Ok((*member, Facts::read(workspace, &sources, &members, *member)?)))
+        .collect::<Result<HashMap<Member, Facts>, PlanError>>()?;
+    let planner = Planner {
+        workspace,
+        members: &members,
+        settings,
+        facts,
+        builds: order.iter().copied().filter(|member| members.is_built(*member)).collect(),
+        rank: order.iter().enumerate().map(|(rank, member)| (*member, rank)).collect(),
+        build_ids: &layout.build_ids,
+        context: Context::new(&sources),
+        decisions: vec![node],
+        warnings: Vec::new(),
+    };
+    planner.stages(&image, &layout, &installer, &found, &selected, &order)
+}
+
+/// What makes the stages of a plan.
+pub(crate) struct Planner<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) members: &'a Members<'a>,
+    pub(crate) settings: &'a Settings,
+    /// By member that takes part.
+    pub(crate) facts: HashMap<Member, Facts>,
+    /// The members that are built.
+    pub(crate) builds: BTreeSet<Member>,
+    /// By member that takes part: its place in the order of building.
+    rank: HashMap<Member, usize>,
+    /// By member with a build: its stage.
+    pub(crate) build_ids: &'a BTreeMap<Member, StageId>,
+    pub(crate) context: Context<'a>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Planner<'_> {
+    /// `members` in the order in which they are built.
+    pub(crate) fn in_build_order(&self, members: &BTreeSet<Member>) -> Vec<Member> {
+        let mut ordered: Vec<Member> = members.iter().copied().collect();
+        ordered.sort_by_key(|member| self.rank.get(member));
+        ordered
+    }
+
+    fn stages(
+        mut self,
+        image: &ImageRef,
+        layout: &Layout,
+        installer: &Installer<'_>,
+        found: &Targets,
+        selected: &BTreeSet<TargetName>,
+        order: &[Member],
+    ) -> Result<BuildPlan, PlanError> {
+        let builds: Vec<Member> = order.iter().copied().filter(|member| self.members.is_built(*member)).collect();
+        let groups: BTreeSet<usize> = builds.iter().map(|member| layout.groups.of[member]).collect();
+        let services: Vec<(&TargetName, &FoundTarget)> = selected
+            .iter()
+            .map(|name| (name, &found.targets[name]))
+            .filter(|(_, target)| target.kind == TargetKind::Service)
+            .collect();
+        // By the id of its stage; two targets of one package share one.
+        let production: BTreeMap<&StageId, BTreeSet<Member>> = services
+            .iter()
+            .map(|(name, target)| (&layout.production_ids[*name], self.members.running(own(self.members, target))))
+            .collect();
+        let pruned = prune_all(installer, layout, &groups, &production)?;
+
+        let mut stages = Vec::new();
+        let begun: BTreeSet<&StageId> =
+            services.iter().map(|(name, _)| &layout.bases[*name]).chain(groups.iter().map(|_| &layout.base)).collect();
+        self.bases(image, layout, &begun, &mut stages);
+        for group in &groups {
+            let group = &layout.groups.groups[*group];
+            let stage =
+                self.install(&group.id, &layout.base, InstallPurpose::Build, &group.members, &pruned[&group.id]);
+            stages.push(stage?);
+        }
+        for member in &builds {
+            let from = &layout.groups.groups[layout.groups.of[member]].id;
+            let stage = self.build(*member, from, &pruned[from])?;
+            stages.push(stage);
+        }
+        let mut installed: BTreeSet<&StageId> = BTreeSet::new();
+        for name in selected {
+            let target = &found.targets[name];
+            if target.kind == TargetKind::Static {
+                let stage = self.site(name, target)?;
+                stages.push(stage);
+                continue;
+            }
+            let id = &layout.production_ids[name];
+            if installed.insert(id) {
+                let from = &layout.bases[name];
+                let stage = self.install(id, from, InstallPurpose::Production, &production[id], &pruned[id])?;
+                stages.push(stage);
+            }
+            let stage = self.runtime(name, target, id, &pruned[id])?;
+            stages.push(stage);
+        }
+
+        let targets = selected.iter().map(|name| self.target(name, &found.targets[name])).collect();
+        let mut decisions: Vec<Decision> = layout.groups.decision.iter().cloned().collect();
+        decisions.extend(selected.iter().flat_map(|name| found.targets[name].decisions.clone()));
+        self.decisions.extend(decisions);
+        let mut said = BTreeSet::new();
+        self.warnings.retain(|warning| said.insert((warning.code, warning.message.clone())));
+        Ok(BuildPlan {
+            root: ImagePath::new(ROOT),
+            stages,
+            targets,
+            context: self.context.into_files(),
+            decisions: self.decisions,
+            warnings: self.warnings,
+        })
+    }
+
+    fn target(&self, name: &TargetName, target: &FoundTarget) -> Target {
+        Target {
+            name: name.clone(),
+            kind: target.kind,
+            package: target.package.clone(),
+            stage: StageId::new(name.as_str()),
+            packages: self.packages_of(target),
+            port: target.port,
+        }
+    }
+
+    /// The base stages that are begun with, and those these add to.
+    fn bases(&self, image: &ImageRef, layout: &Layout, begun: &BTreeSet<&StageId>, stages: &mut Vec<Stage>) {
+        let base = |image: Option<&ImageRef>, from: Option<&StageId>, system_packages: &[String]| {
+            StageKind::Base(BaseStage {
+                image: image.cloned(),
+                from: from.cloned(),
+                system_packages: system_packages.to_vec(),
+                env: IndexMap::new(),
+            })
+        };
+        let others: Vec<&RuntimeBase> = layout.runtime_bases.iter().filter(|other| begun.contains(&other.id)).collect();
+        let on_base = others.iter().any(|other| other.image.is_none());
+        if begun.contains(&layout.base) || on_base {
+            stages.push(Stage { id: layout.base.clone(), kind: base(Some(image), None, &[]), comment: None });
+        }
+        for other in others {
+            let from = other.image.is_none().then_some(&layout.base);
+            let kind = base(other.image.as_ref(), from, &other.system_packages);
+            stages.push(Stage { id: other.id.clone(), kind, comment: None });
+        }
+    }
+
+    fn install(
+        &mut self,
+        id: &StageId,
+        from: &StageId,
+        purpose: InstallPurpose,
+        members: &BTreeSet<Member>,
+        pruned: &PrunedInstall,
+    ) -> Result<Stage, PlanError> {
+        let input = WorkspacePath::new(&format!(".drydock/install/{id}")).expect("names of stages hold no `/`");
+        for (path, file) in &pruned.files {
+            let path = input.join(path.as_str()).expect("a path inside the workspace is inside any folder of it");
+            self.context.add_bytes(path, Arc::<[u8]>::from(file.bytes.as_slice()), file.executable);
+        }
+        let mut files = Vec::new();
+        for path in &pruned.tree_files {
+            self.context.add_path(path)?;
+            files.push(path.clone());
+        }
+        for path in &pruned.optional_tree_files {
+            if self.context.add_path(path)? {
+                files.push(path.clone());
+            }
+        }
+        self.warnings.extend(pruned.warnings.iter().cloned());
+        let mut system_packages: BTreeSet<&str> = BTreeSet::new();
+        if pruned.needs_node_gyp() {
+            system_packages.extend(NODE_GYP);
+            let compiled: BTreeSet<&str> = pruned
+                .native_addons
+                .iter()
+                .filter(|addon| addon.hint == NativeHint::Compiles)
+                .map(|addon| addon.name.as_str())
+                .collect();
+            self.decisions.push(Decision {
+                subject: format!("stage {id}"),
+                choice: format!("adds {}", NODE_GYP.join(", ")),
+                because: format!("{} compile when they are installed", Vec::from_iter(compiled).join(", ")),
+            });
+        }
+        if pruned.needs_git {
+            system_packages.extend(GIT);
+        }
+        let stage = InstallStage {
+            from: from.clone(),
+            purpose,
+            input,
+            manager: self.workspace.manager,
+            packages: self.members.names(members),
+            entries: pruned.packages,
+            system_packages: system_packages.into_iter().map(str::to_owned).collect(),
+            files,
+            env: self.settings.env.clone(),
+            npmrc_secret: pruned.npmrc_secret,
+            npmrc_variables: pruned.npmrc_variables.iter().cloned().collect(),
+            after: Vec::new(),
+        };
+        Ok(Stage { id: id.clone(), kind: StageKind::Install(stage), comment: None })
+    }
+}
+
+/// The names of all stages that any selection can have, and how they hang together. Depends on the workspace and the
+/// settings only.
+struct Layout {
+    base: StageId,
+    runtime_bases: Vec<RuntimeBase>,
+    /// By service: the base its lineage begins with.
+    bases: BTreeMap<TargetName, StageId>,
+    build_ids: BTreeMap<Member, StageId>,
+    groups: Groups,
+    /// By service.
+    production_ids: BTreeMap<TargetName, StageId>,
+}
+
+/// A base for images that need more than, or another than, the common one.
+struct RuntimeBase {
+    id: StageId,
+    image: Option<ImageRef>,
+    system_packages: Vec<String>,
+}
+
+impl Layout {
+    fn new(
+        members: &Members<'_>,
+        found: &Targets,
+        settings: &Settings,
+        installer: &Installer<'_>,
+    ) -> Result<Self, PlanError> {
+        let mut names = Names::default();
+        for name in found.targets.keys() {
+            names.take(name.as_str());
+        }
+        let base = names.stage("base");
+        let (runtime_bases, bases) = runtime_bases(found, settings, &base, &mut names);
+        let all: BTreeSet<Member> = found.targets.values().flat_map(|target| delivered(members, target)).collect();
+        let built: Vec<Member> = members.needed(all).into_iter().filter(|member| members.is_built(*member)).collect();
+        let short = short_names(built.iter().map(|member| members.name(*member)));
+        let build_ids = built
+            .iter()
+            .map(|member| (*member, names.stage(&format!("build-{}", short[members.name(*member)]))))
+            .collect();
+        let groups = installer.group(&deliverables(members, found), &mut names)?;
+        let mut shared: BTreeMap<(&PackageName, &StageId), StageId> = BTreeMap::new();
+        let mut production_ids = BTreeMap::new();
+        for (name, target) in &found.targets {
+            let Some(base) = bases.get(name) else { continue };
+            let id =
+                shared.entry((&target.package, base)).or_insert_with(|| names.stage(&format!("runtime-deps-{name}")));
+            production_ids.insert(name.clone(), id.clone());
+        }
+        Ok(Self { base, runtime_bases, bases, build_ids, groups, production_ids })
+    }
+}
+
+/// The bases of services: the common one, or one that adds system packages or begins with another image. Services that
+/// want the same share one.
+fn runtime_bases(
+    found: &Targets,
+    settings: &Settings,
+    base: &StageId,
+    names: &mut Names,
+) -> (Vec<RuntimeBase>, BTreeMap<TargetName, StageId>) {
+    let mut made: Vec<RuntimeBase> = Vec::new();
+    let mut bases = BTreeMap::new();
+    for (name, _) in found.targets.iter().filter(|(_, target)| target.kind == TargetKind::Service) {
+        let configured = settings.targets.get(name);
+        let image = configured.and_then(|target| target.image.clone());
+        let mut system_packages = configured.map(|target| target.system_packages.clone()).unwrap_or_default();
+        system_packages.sort();
+        system_packages.dedup();
+        if image.is_none() && system_packages.is_empty() {
+            bases.insert(name.clone(), base.clone());
+            continue;
+        }
+        let same = made.iter().find(|other| other.image == image && other.system_packages == system_packages);
+        let id = match same {
+            Some(other) => other.id.clone(),
+            None => {
+                let id = names.stage(&format!("runtime-base-{name}"));
+                made.push(RuntimeBase { id: id.clone(), image, system_packages });
+                id
+            }
+        };
+        bases.insert(name.clone(), id);
+    }
+    (made, bases)
+}
+
+/// The packages that install together for a target or for assets, each once, by name.
+fn deliverables(members: &Members<'_>, found: &Targets) -> Vec<Deliverable> {
+    let mut named: BTreeMap<Member, String> = BTreeMap::new();
+    for (name, target) in &found.targets {
+        if let Some(member) = own(members, target) {
+            named.entry(member).or_insert_with(|| name.as_str().to_owned());
+        }
+    }
+    let assets: BTreeSet<Member> = found
+        .targets
+        .values()
+        .flat_map(|target| &target.assets)
+        .filter_map(|asset| members.find(asset.as_str()))
+        .filter(|asset| !named.contains_key(asset))
+        .collect();
+    let short = short_names(assets.iter().map(|asset| members.name(*asset)));
+    named.extend(assets.iter().map(|asset| (*asset, short[members.name(*asset)].clone())));
+    named.into_iter().map(|(member, name)| Deliverable { member, name }).collect()
+}
+
+/// The packages whose files are in a target's image for their own sake.
+fn delivered(members: &Members<'_>, target: &FoundTarget) -> Vec<Member> {
+    let assets = target.assets.iter().filter_map(|asset| members.find(asset.as_str()));
+    own(members, target).into_iter().chain(assets).collect()
+}
+
+fn own(members: &Members<'_>, target: &FoundTarget) -> Option<Member> {
+    members.find(target.package.as_str())
+}
+
+/// The installs of all stages, made at once.
+fn prune_all(
+    installer: &Installer<'_>,
+    layout: &Layout,
+    groups: &BTreeSet<usize>,
+    production: &BTreeMap<&StageId, BTreeSet<Member>>,
+) -> Result<BTreeMap<StageId, PrunedInstall>, PlanError> {
+    let builds = groups.iter().map(|group| {
+        let group = &layout.groups.groups[*group];
+        (group.id.clone(), installer.build_selection(&group.members))
+    });
+    let runs = production.iter().map(|(id, members)| ((*id).clone(), installer.production_selection(members)));
+    builds
+        .chain(runs)
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|(id, selection)| Ok((id, installer.graph.prune(&selection)?)))
+        .collect::<Result<BTreeMap<StageId, PrunedInstall>, PlanError>>()
+}

@@ -1,0 +1,544 @@
+//! Stages that are images.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use drydock_diagnostics::Warning;
+use drydock_lockfile::{Lifecycle, PackageName, PrunedInstall, WorkspacePath};
+use drydock_workspace::PackageManager;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::context::{cover, outermost};
+use crate::declared::{Reader, declared, is_source};
+use crate::error::PlanError;
+use crate::launch::Launch;
+use crate::lifecycle;
+use crate::members::{Member, key_part};
+use crate::model::{
+    CopySource, Decision, ImagePath, ImageRef, RuntimeCopy, RuntimeStage, Stage, StageId, StageKind, StaticStage,
+    TargetKind, TargetName,
+};
+use crate::nginx;
+use crate::plan::{Planner, ROOT};
+use crate::script::{self, Script};
+use crate::targets::FoundTarget;
+
+/// What static targets are served by. Unprivileged, so it listens above 1024 and owns what it writes.
+const STATIC_IMAGE: &str = "nginxinc/nginx-unprivileged:stable-bookworm";
+
+/// Who runs services: every image of Node has this user.
+const USER: &str = "node";
+
+/// Folders beside a package's sources that are read when it runs, by the conventions of server frameworks, view
+/// engines, ORMs and translation libraries.
+const RUNTIME_FOLDERS: [&str; 28] = [
+    "assets",
+    "bin",
+    "config",
+    "configs",
+    "content",
+    "data",
+    "database",
+    "drizzle",
+    "emails",
+    "graphql",
+    "i18n",
+    "lang",
+    "languages",
+    "locale",
+    "locales",
+    "messages",
+    "migrations",
+    "prisma",
+    "proto",
+    "protos",
+    "public",
+    "resources",
+    "schemas",
+    "seeds",
+    "sql",
+    "static",
+    "templates",
+    "views",
+];
+
+/// Files beside a package's sources that are read when it runs: stems, whatever JavaScript's extension.
+const RUNTIME_FILES: [&str; 8] = [
+    "next.config",
+    "next-i18next.config",
+    "knexfile",
+    "ormconfig",
+    "ecosystem.config",
+    "newrelic",
+    "drizzle.config",
+    "mikro-orm.config",
+];
+
+impl Planner<'_> {
+    /// The image of a service.
+    pub(crate) fn runtime(
+        &mut self,
+        name: &TargetName,
+        target: &FoundTarget,
+        from: &StageId,
+        production: &PrunedInstall,
+    ) -> Result<Stage, PlanError> {
+        let own = self.members.find(target.package.as_str()).expect("targets are members");
+        let launch = target.launch.clone().expect("a service has a command");
+        let configured = self.settings.targets.get(name).cloned().unwrap_or_default();
+        let running = self.in_build_order(&self.members.running([own]));
+        let mut copies = Copies::default();
+        self.manifests(&running, &mut copies);
+        for member in running.iter().filter(|member| **member != own) {
+            self.running_dependency(*member, &mut copies);
+        }
+        for asset in &target.assets {
+            let asset = self.members.find(asset.as_str()).expect("assets were looked up with their target");
+            self.asset(asset, &mut copies);
+        }
+        for path in &configured.files {
+            self.configured_file(name, path, &mut copies)?;
+        }
+        self.own_files(name, own, &launch, &mut copies);
+        let bins = bins(self.workspace.manager, production);
+        self.check_command(name, own, &launch, bins.as_ref());
+        let mut env = IndexMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
+        env.extend(target.env.clone());
+        env.extend(configured.env);
+        let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
+        let stage = RuntimeStage {
+            from: from.clone(),
+            target: name.clone(),
+            copies: copies.finish(),
+            setup: self.setup(name, &running, bins.as_ref()),
+            writable: configured.writable,
+            workdir: launch.workdir,
+            env,
+            path,
+            args: configured.args,
+            user: USER.to_owned(),
+            port: target.port,
+            command: launch.command,
+            healthcheck: configured.healthcheck,
+        };
+        Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None })
+    }
+
+    /// The image of a static site.
+    pub(crate) fn site(&mut self, name: &TargetName, target: &FoundTarget) -> Result<Stage, PlanError> {
+        let own = self.members.find(target.package.as_str()).expect("targets are members");
+        let served = self.served(name, target, own)?;
+        let source = match self.build_ids.get(&own) {
+            Some(id) => CopySource::Stage(id.clone()),
+            None => {
+                self.context.add_path(&served)?;
+                CopySource::Context
+            }
+        };
+        let port = target.port.expect("a static target is given a port");
+        let configuration =
+            WorkspacePath::new(&format!(".drydock/nginx/{name}.conf")).expect("names of targets hold no `/`");
+        let text = nginx::configuration(port, target.site.as_ref().map(|site| site.kind));
+        self.context.add_bytes(configuration.clone(), text.into_bytes(), false);
+        let configured = self.settings.targets.get(name);
+        let stage = StaticStage {
+            image: configured
+                .and_then(|target| target.image.clone())
+                .or_else(|| self.settings.static_image.clone())
+                .unwrap_or_else(|| ImageRef::new(STATIC_IMAGE)),
+            target: name.clone(),
+            source,
+            served,
+            configuration,
+            port,
+        };
+        Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Static(stage), comment: None })
+    }
+
+    /// What runs in an image or is served from it, by name.
+    pub(crate) fn packages_of(&self, target: &FoundTarget) -> BTreeSet<PackageName> {
+        let own = self.members.find(target.package.as_str()).expect("targets are members");
+        let mut packages = match target.kind {
+            TargetKind::Service => self.members.names(&self.members.running([own])),
+            TargetKind::Static => BTreeSet::from([target.package.clone()]),
+        };
+        packages.extend(target.assets.iter().cloned());
+        packages
+    }
+
+    fn served(&self, name: &TargetName, target: &FoundTarget, own: Member) -> Result<WorkspacePath, PlanError> {
+        let package = self.members.package(own);
+        let configured = self.members.settings(own).and_then(|settings| settings.outputs.as_ref());
+        if let Some(first) = configured.and_then(|outputs| outputs.first()) {
+            let key = || format!("package.{}.outputs", key_part(package.name.as_str()));
+            let folder = first.trim_end_matches(['*', '/']);
+            return package
+                .path
+                .join(folder)
+                .map_err(|_| PlanError::OutsideWorkspace { key: key(), path: first.clone() });
+        }
+        if let Some(site) = &target.site {
+            return Ok(site.directory.clone());
+        }
+        let facts = &self.facts[&own];
+        match &facts.outputs {
+            Some(outputs) if !outputs.whole_package && outputs.paths.len() == 1 => {
+                return Ok(outputs.paths[0].path.clone());
+            }
+            Some(_) => {}
+            None => {
+                for folder in ["public", "dist", "."] {
+                    let folder = package.path.join(folder).expect("a name stays inside");
+                    if facts.has_file(&folder.join("index.html").expect("a name stays inside")) && !folder.is_root() {
+                        return Ok(folder);
+                    }
+                }
+            }
+        }
+        Err(PlanError::ServedFolderMissing {
+            target: name.clone(),
+            package: package.name.clone(),
+            snippet: Box::new(package.manifest.snippet(&["scripts", "build"], "what does it write?")),
+        })
+    }
+
+    /// The real manifests, over the masked ones of the install: `type`, `exports` and `imports` count when code runs.
+    fn manifests(&mut self, running: &[Member], copies: &mut Copies) {
+        let root = self.workspace.root.manifest.path();
+        let manifests = running.iter().map(|member| self.members.package(*member).manifest.path());
+        let paths: BTreeSet<WorkspacePath> = std::iter::once(root).chain(manifests).cloned().collect();
+        for path in &paths {
+            self.context.add_manifest(path);
+        }
+        copies.add(CopySource::Context, paths);
+    }
+
+    fn running_dependency(&mut self, member: Member, copies: &mut Copies) {
+        let outputs = self.facts[&member].outputs.as_ref().map(|outputs| outputs.whole_package);
+        match outputs {
+            None => {
+                let paths = self.all_files(member);
+                copies.add(CopySource::Context, paths);
+            }
+            Some(whole) => {
+                if !whole {
+                    let facts = &self.facts[&member];
+                    let files = declared(self.members.package(member), facts, Reader::Runtime);
+                    for path in &files {
+                        self.context.add_files(facts.files_within(path));
+                    }
+                    copies.add(CopySource::Context, files);
+                }
+                copies.add(CopySource::Stage(self.build_ids[&member].clone()), self.outputs(member));
+            }
+        }
+    }
+
+    fn asset(&mut self, member: Member, copies: &mut Copies) {
+        match self.build_ids.get(&member).cloned() {
+            Some(id) => copies.add(CopySource::Stage(id), self.outputs(member)),
+            None => {
+                let paths = self.all_files(member);
+                copies.add(CopySource::Context, paths);
+            }
+        }
+    }
+
+    /// A file that the settings put into an image: from the tree, or from the build that writes it.
+    fn configured_file(
+        &mut self,
+        name: &TargetName,
+        path: &WorkspacePath,
+        copies: &mut Copies,
+    ) -> Result<(), PlanError> {
+        let written = self.members.holding(path).filter(|member| {
+            self.facts.get(member).is_some_and(|facts| facts.writes(path)) && self.builds.contains(member)
+        });
+        if let Some(member) = written {
+            copies.add(CopySource::Stage(self.build_ids[&member].clone()), [path.clone()]);
+            return Ok(());
+        }
+        self.context.add_configured(path, || format!("target.{}.files", key_part(name.as_str())))?;
+        if path.is_root() {
+            let found = self.context.look_up(path)?;
+            let files: Vec<&WorkspacePath> = found.files.iter().map(|file| &file.path).collect();
+            copies.add(CopySource::Context, cover(path, &files, &[]));
+        } else {
+            copies.add(CopySource::Context, [path.clone()]);
+        }
+        Ok(())
+    }
+
+    /// The files of the package whose image it is.
+    fn own_files(&mut self, name: &TargetName, own: Member, launch: &Launch, copies: &mut Copies) {
+        let Some(outputs) = self.facts[&own].outputs.clone() else {
+            let paths = self.all_files(own);
+            copies.add(CopySource::Context, paths);
+            return;
+        };
+        let build = CopySource::Stage(self.build_ids[&own].clone());
+        if outputs.whole_package {
+            copies.add(build, self.outputs(own));
+            self.decisions.push(Decision {
+                subject: format!("target {name}: files"),
+                choice: "the whole folder".to_owned(),
+                because: format!("nothing tells what the build of `{}` writes", self.members.name(own)),
+            });
+            return;
+        }
+        let mut written = self.outputs(own);
+        let package = self.members.package(own);
+        let facts = &self.facts[&own];
+        let entry = launch.entry.as_ref().filter(|entry| self.members.holding(entry) == Some(own));
+        if let Some(source) = entry.and_then(|entry| in_tree(facts, entry)).filter(|path| !facts.writes(path)) {
+            let decision = Decision {
+                subject: format!("target {name}: files"),
+                choice: "all of its files".to_owned(),
+                because: format!("its command runs `{source}`, which no build writes"),
+            };
+            let paths = self.all_files(own);
+            copies.add(CopySource::Context, paths);
+            copies.add(build, written);
+            self.decisions.push(decision);
+            return;
+        }
+        if let Some(entry) = entry.filter(|entry| !facts.writes(entry)) {
+            let guessed =
+                entry.strip_prefix(&package.path).and_then(|inside| package.path.join(inside.split('/').next()?).ok());
+            let known: Vec<String> = written.iter().map(|path| format!("`{path}`")).collect();
+            let warning = Warning::new(
+                "command-file-unknown",
+                format!(
+                    "the command of `{name}` runs `{entry}`, which is neither in the tree nor in what the build of `{}` \
+                     is known to write ({})",
+                    package.name,
+                    known.join(", ")
+                ),
+            )
+            .with_help(format!("write `outputs` under `[package.{}]`", key_part(package.name.as_str())));
+            self.warnings.push(warning);
+            written.extend(guessed);
+            written = outermost(written);
+        }
+        let files = self.beside_sources(own, launch);
+        let facts = &self.facts[&own];
+        for path in &files {
+            self.context.add_files(facts.files_within(path));
+        }
+        self.tell_left_out(name, own, &files);
+        copies.add(CopySource::Context, files);
+        copies.add(build, written);
+    }
+
+    /// Files of a built package that are read when it runs, though no build writes them.
+    fn beside_sources(&self, own: Member, launch: &Launch) -> Vec<WorkspacePath> {
+        let package = self.members.package(own);
+        let facts = &self.facts[&own];
+        let mut files: BTreeSet<WorkspacePath> = declared(package, facts, Reader::Own).into_iter().collect();
+        let inside = |text: &str| package.path.join(text).ok();
+        for folder in RUNTIME_FOLDERS.iter().filter_map(|folder| inside(folder)) {
+            // A folder of nothing but sources (`config`) is compiled.
+            let is_read = facts.files_within(&folder).any(|file| !is_source(&file.path));
+            if is_read {
+                files.insert(folder);
+            }
+        }
+        for file in &facts.files {
+            let Some(name) = file.path.strip_prefix(&package.path) else { continue };
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            if RUNTIME_FILES.contains(&stem) {
+                files.insert(file.path.clone());
+            }
+        }
+        for word in &launch.command {
+            let value = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
+            let Ok(path) = launch.workdir.join(value) else { continue };
+            if path != package.path && path.is_within(&package.path) && facts.files_within(&path).next().is_some() {
+                files.insert(path);
+            }
+        }
+        outermost(files.into_iter().filter(|path| !facts.writes(path)))
+    }
+
+    /// Says which of a package's folders and files its image does without.
+    fn tell_left_out(&mut self, name: &TargetName, own: Member, taken: &[WorkspacePath]) {
+        let package = self.members.package(own);
+        let facts = &self.facts[&own];
+        let left_out: BTreeSet<&str> = facts
+            .files
+            .iter()
+            .filter(|file| file.path != *package.manifest.path())
+            .filter(|file| !taken.iter().any(|path| file.path.is_within(path)))
+            .filter_map(|file| file.path.strip_prefix(&package.path)?.split('/').next())
+            .collect();
+        if left_out.is_empty() {
+            return;
+        }
+        let outputs: Vec<&str> = self.facts[&own]
+            .outputs
+            .iter()
+            .flat_map(|outputs| &outputs.paths)
+            .map(|output| output.path.as_str())
+            .collect();
+        let left_out: Vec<&str> = left_out.into_iter().collect();
+        self.decisions.push(Decision {
+            subject: format!("target {name}: files"),
+            choice: format!("without {}", left_out.join(", ")),
+            because: format!(
+                "its build writes {}, and nothing says that these are read when it runs",
+                outputs.join(", ")
+            ),
+        });
+    }
+
+    /// Warns of a command that the image would not find.
+    fn check_command(&mut self, name: &TargetName, own: Member, launch: &Launch, bins: Option<&BTreeSet<String>>) {
+        let program = &launch.command[0];
+        let known = bins.is_none_or(|bins| bins.contains(program));
+        let members_bin = self
+            .members
+            .running([own])
+            .into_iter()
+            .any(|member| self.members.package(member).manifest.bin().iter().any(|(bin, _)| bin == program));
+        if launch.through_path && !known && !members_bin && !SYSTEM_COMMANDS.contains(&program.as_str()) {
+            let warning = Warning::new(
+                "command-not-installed",
+                format!(
+                    "`{name}` runs `{program}`, which no production dependency of `{}` brings",
+                    self.members.name(own)
+                ),
+            );
+            let help = format!(
+                "move the package that brings `{program}` from devDependencies to dependencies, and run `npm install`"
+            );
+            self.warnings.push(warning.with_help(help));
+        }
+    }
+
+    /// The scripts of running packages that an install for production would have run, where the image can run them.
+    fn setup(
+        &mut self,
+        name: &TargetName,
+        running: &[Member],
+        bins: Option<&BTreeSet<String>>,
+    ) -> Vec<lifecycle::Step> {
+        let mut steps = Vec::new();
+        for member in running {
+            let package = self.members.package(*member);
+            let policy = self.members.settings(*member).and_then(|settings| settings.lifecycle);
+            for (script, text) in lifecycle::for_production(package) {
+                let program = match script::parse(text) {
+                    Script::Simple(simple) => simple.words.into_iter().find(|word| word != "npx"),
+                    Script::Shell(_) => None,
+                };
+                let installed = program.is_some_and(|program| bins.is_some_and(|bins| bins.contains(&program)));
+                let runs = match policy {
+                    Some(Lifecycle::Deferred) => true,
+                    Some(Lifecycle::Early | Lifecycle::Skip) => false,
+                    None => installed,
+                };
+                if runs {
+                    steps.push((package.path.clone(), lifecycle::run(self.workspace.manager, script)));
+                } else if policy.is_none() {
+                    self.decisions.push(Decision {
+                        subject: format!("target {name}: script {script} of {}", package.name),
+                        choice: "not run".to_owned(),
+                        because: format!("no production dependency brings what `{text}` runs"),
+                    });
+                }
+            }
+        }
+        steps
+    }
+
+    /// Where the commands that dependencies bring are linked.
+    fn command_folders(&self, own: Member) -> Vec<ImagePath> {
+        let path = self.members.path(own);
+        let mut folders = Vec::new();
+        if !path.is_root() {
+            folders.push(ImagePath::new(&format!("{ROOT}/{}/node_modules/.bin", path.as_str())));
+        }
+        folders.push(ImagePath::new(&format!("{ROOT}/node_modules/.bin")));
+        folders
+    }
+}
+
+/// Commands that images have without any dependency.
+const SYSTEM_COMMANDS: [&str; 12] =
+    ["node", "npm", "npx", "yarn", "pnpm", "bun", "sh", "bash", "tini", "env", "corepack", "python3"];
+
+/// The file of the tree that Node runs for `entry`: itself, or what its resolution adds.
+fn in_tree(facts: &crate::facts::Facts, entry: &WorkspacePath) -> Option<WorkspacePath> {
+    let candidates = ["", ".js", ".cjs", ".mjs", ".json"].map(|extension| format!("{}{extension}", entry.as_str()));
+    candidates
+        .into_iter()
+        .filter_map(|path| WorkspacePath::new(&path).ok())
+        .chain(entry.join("index.js"))
+        .find(|path| facts.has_file(path))
+}
+
+/// The commands that an install links. `None` when its lockfile does not tell.
+fn bins(manager: PackageManager, install: &PrunedInstall) -> Option<BTreeSet<String>> {
+    if manager != PackageManager::Npm {
+        return None;
+    }
+    let lock =
+        install.files.iter().find(|(path, _)| matches!(path.as_str(), "package-lock.json" | "npm-shrinkwrap.json"))?;
+    let lock: Value = serde_json::from_slice(&lock.1.bytes).ok()?;
+    let mut bins = BTreeSet::new();
+    for (place, entry) in lock.get("packages")?.as_object()? {
+        match entry.get("bin") {
+            Some(Value::Object(commands)) => bins.extend(commands.keys().cloned()),
+            Some(Value::String(_)) => bins.extend(place.rsplit('/').next().map(str::to_owned)),
+            _ => {}
+        }
+    }
+    Some(bins)
+}
+
+/// The copies of an image, in order: what changes least comes first.
+#[derive(Debug, Default)]
+struct Copies {
+    copies: Vec<(CopySource, BTreeSet<WorkspacePath>)>,
+}
+
+impl Copies {
+    fn add(&mut self, source: CopySource, paths: impl IntoIterator<Item = WorkspacePath>) {
+        match self.copies.last_mut() {
+            Some((last, collected)) if *last == source => collected.extend(paths),
+            _ => self.copies.push((source, paths.into_iter().collect())),
+        }
+    }
+
+    /// Each path once, without those that another path from the same place brings along.
+    fn finish(self) -> Vec<RuntimeCopy> {
+        let mut whole: BTreeMap<String, BTreeSet<WorkspacePath>> = BTreeMap::new();
+        for (source, paths) in &self.copies {
+            whole.entry(key(source)).or_default().extend(paths.iter().cloned());
+        }
+        for paths in whole.values_mut() {
+            *paths = outermost(std::mem::take(paths)).into_iter().collect();
+        }
+        let mut copies: Vec<RuntimeCopy> = Vec::new();
+        for (source, paths) in self.copies {
+            let wanted = whole.get_mut(&key(&source)).expect("every source was collected");
+            // What is taken here is not taken again.
+            let paths: Vec<WorkspacePath> = paths.into_iter().filter(|path| wanted.remove(path)).collect();
+            if paths.is_empty() {
+                continue;
+            }
+            match copies.last_mut() {
+                Some(last) if last.source == source => last.paths.extend(paths),
+                _ => copies.push(RuntimeCopy { source, paths }),
+            }
+        }
+        copies
+    }
+}
+
+fn key(source: &CopySource) -> String {
+    match source {
+        CopySource::Context => String::new(),
+        CopySource::Stage(id) => id.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,372 @@
+//! Which images there are to build: found in the workspace, corrected by the settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use drydock_diagnostics::closest;
+use drydock_lockfile::PackageName;
+use drydock_workspace::inspect::{self, Service, StaticSite};
+use drydock_workspace::{PackageGraph, Workspace};
+use indexmap::IndexMap;
+use rayon::prelude::*;
+
+use crate::error::PlanError;
+use crate::launch::{self, Launch, Strength};
+use crate::listen;
+use crate::members::{Member, Members, key_part};
+use crate::model::{Decision, TargetKind, TargetName};
+use crate::names::{Names, short_names};
+use crate::settings::{Settings, TargetSettings};
+
+/// The targets of a workspace, whatever of them will be built.
+#[derive(Debug, Clone, Default)]
+pub struct Targets {
+    /// By name.
+    pub targets: BTreeMap<TargetName, FoundTarget>,
+    /// Packages that are no target, and why not, by name.
+    pub others: BTreeMap<PackageName, String>,
+}
+
+/// One image that can be built, before it is planned.
+#[derive(Debug, Clone)]
+pub struct FoundTarget {
+    /// The package whose image it is.
+    pub package: PackageName,
+    /// What sort of image it is.
+    pub kind: TargetKind,
+    /// Whether the settings name it.
+    pub configured: bool,
+    /// Packages whose outputs it serves though nothing depends on them.
+    pub assets: BTreeSet<PackageName>,
+    /// How it is started, for a service.
+    pub launch: Option<Launch>,
+    /// The folder it serves, for a static target, where something told.
+    pub site: Option<StaticSite>,
+    /// The port it listens on.
+    pub port: Option<u16>,
+    /// What it sets beside what the settings say: what its script sets, and what makes it reachable.
+    pub env: IndexMap<String, String>,
+    /// What was chosen, and why.
+    pub decisions: Vec<Decision>,
+}
+
+/// Finds the targets of `workspace`. The same for every selection, so that a target's image never depends on what
+/// else is built.
+pub fn targets(workspace: &Workspace, graph: &PackageGraph, settings: &Settings) -> Result<Targets, PlanError> {
+    find(workspace, &Members::new(workspace, graph, settings)?, settings)
+}
+
+/// What the files of one member say about being run or served.
+struct Facts {
+    service: Service,
+    site: Option<StaticSite>,
+    launch: Option<(Launch, Strength)>,
+}
+
+pub(crate) fn find(workspace: &Workspace, members: &Members<'_>, settings: &Settings) -> Result<Targets, PlanError> {
+    let facts = (0..members.len())
+        .into_par_iter()
+        .map(|member| look(workspace, members, member))
+        .collect::<Result<Vec<Facts>, PlanError>>()?;
+    let mut found = Targets::default();
+    let mut claimed: BTreeSet<Member> = BTreeSet::new();
+    for (name, target) in &settings.targets {
+        let Some(member) = member_of(members, name, target)? else { continue };
+        claimed.insert(member);
+        let mut assets = BTreeSet::new();
+        for asset in &target.assets {
+            let asset = members.named(asset, || format!("target.{}.assets", key_part(name.as_str())))?;
+            claimed.insert(asset);
+            assets.insert(members.name(asset).clone());
+        }
+        if !target.skip {
+            let configured = configured(workspace, members, name, target, member, &facts[member], assets)?;
+            found.targets.insert(name.clone(), configured);
+        }
+    }
+    let inferred = infer(members, &facts, &claimed, &mut found.others);
+    if settings.infer_targets != Some(false) {
+        let short = short_names(inferred.keys().map(|member| members.name(*member)));
+        let mut names = Names::default();
+        for name in settings.targets.keys() {
+            names.take(name.as_str());
+        }
+        for (member, (kind, because)) in &inferred {
+            let name = TargetName::new(&names.take(&short[members.name(*member)]));
+            let target = inferred_target(workspace, members, *member, *kind, because, &facts[*member])?;
+            found.targets.insert(name, target);
+        }
+    }
+    for (name, target) in &mut found.targets {
+        for decision in &mut target.decisions {
+            decision.subject = if decision.subject.is_empty() {
+                format!("target {name}")
+            } else {
+                format!("target {name}: {}", decision.subject)
+            };
+        }
+    }
+    Ok(found)
+}
+
+impl Targets {
+    /// The targets that `names` mean: all when there are none, else those with these names, or of these packages.
+    pub(crate) fn select(&self, names: &[String], members: &Members<'_>) -> Result<BTreeSet<TargetName>, PlanError> {
+        if self.targets.is_empty() && names.is_empty() {
+            let notes = self.others.iter().map(|(package, why)| format!("`{package}`: {why}")).collect();
+            return Err(PlanError::NoTargets { notes });
+        }
+        if names.is_empty() {
+            return Ok(self.targets.keys().cloned().collect());
+        }
+        let mut selected = BTreeSet::new();
+        for name in names {
+            if self.targets.contains_key(name.as_str()) {
+                selected.insert(TargetName::new(name));
+                continue;
+            }
+            let of_package: Vec<&TargetName> = self
+                .targets
+                .iter()
+                .filter(|(_, target)| target.package.as_str() == name)
+                .map(|(target, _)| target)
+                .collect();
+            if !of_package.is_empty() {
+                selected.extend(of_package.into_iter().cloned());
+                continue;
+            }
+            if let Some(member) = members.find(name) {
+                let part_of = self.targets.iter().filter(|(_, target)| {
+                    let own = members.find(target.package.as_str());
+                    let assets = target.assets.iter().map(|asset| members.find(asset.as_str()));
+                    let starts = std::iter::once(own).chain(assets).flatten();
+                    members.needed(starts).contains(&member)
+                });
+                return Err(PlanError::NotATarget {
+                    package: members.name(member).clone(),
+                    part_of: part_of.map(|(target, _)| target.clone()).collect(),
+                });
+            }
+            let targets = self.targets.keys().map(TargetName::as_str);
+            let packages = self.targets.values().map(|target| target.package.as_str());
+            return Err(PlanError::UnknownTarget {
+                name: name.clone(),
+                closest: closest(name, targets.chain(packages)).map(str::to_owned),
+                targets: self.targets.keys().cloned().collect(),
+            });
+        }
+        Ok(selected)
+    }
+}
+
+fn look(workspace: &Workspace, members: &Members<'_>, member: Member) -> Result<Facts, PlanError> {
+    let package = members.package(member);
+    let service = inspect::service(workspace, package)?;
+    // Without a build there may still be a folder of plain pages; what a configuration makes of it is its business.
+    let site = if members.is_built(member) { inspect::static_site(workspace, package)? } else { None };
+    let launch = launch::find(workspace, members, package, &service);
+    Ok(Facts { service, site, launch })
+}
+
+/// The member a configured target is about; `None` when it leaves out what is not there anyway.
+fn member_of(members: &Members<'_>, name: &TargetName, target: &TargetSettings) -> Result<Option<Member>, PlanError> {
+    let key = key_part(name.as_str());
+    if let Some(package) = &target.package {
+        return members.named(package, || format!("target.{key}.package")).map(Some);
+    }
+    let same: Vec<Member> =
+        (0..members.len()).filter(|member| launch::is_named(members.name(*member), name.as_str())).collect();
+    match same.as_slice() {
+        [member] => Ok(Some(*member)),
+        [] | [_, ..] if target.skip => Ok(None),
+        _ => members.named(&PackageName::new(name.as_str()), || format!("target.{key}")).map(Some),
+    }
+}
+
+fn configured(
+    workspace: &Workspace,
+    members: &Members<'_>,
+    name: &TargetName,
+    target: &TargetSettings,
+    member: Member,
+    facts: &Facts,
+    assets: BTreeSet<PackageName>,
+) -> Result<FoundTarget, PlanError> {
+    let package = members.package(member);
+    let (kind, because) = match target.kind {
+        Some(kind) => (kind, "the configuration says so".to_owned()),
+        None if target.command.is_some() => (TargetKind::Service, "the configuration gives it a command".to_owned()),
+        None => match (&facts.launch, &facts.site) {
+            (Some((launch, Strength::Strong)), _) | (Some((launch, Strength::Weak)), None) => {
+                (TargetKind::Service, launch.because.clone())
+            }
+            (_, Some(site)) => (TargetKind::Static, site.why.clone()),
+            (None, None) => {
+                return Err(PlanError::KindUnknown { target: name.clone(), package: package.name.clone() });
+            }
+        },
+    };
+    let mut found = FoundTarget {
+        package: package.name.clone(),
+        kind,
+        configured: true,
+        assets,
+        launch: None,
+        site: facts.site.clone(),
+        port: None,
+        env: IndexMap::new(),
+        decisions: vec![decision("", kind_word(kind), because)],
+    };
+    if kind == TargetKind::Service {
+        let mut launch = match (&target.command, &facts.launch) {
+            (Some(command), _) => {
+                launch::configured(command, target.workdir.clone().unwrap_or_else(|| package.path.clone()))
+            }
+            (None, Some((launch, _))) => launch.clone(),
+            (None, None) => {
+                return Err(PlanError::CommandMissing {
+                    target: name.clone(),
+                    package: package.name.clone(),
+                    snippet: Box::new(package.manifest.snippet(&["scripts"], "no script of these starts it")),
+                });
+            }
+        };
+        if let Some(workdir) = &target.workdir {
+            launch.workdir = workdir.clone();
+        }
+        start(workspace, members, member, facts, launch, target.port, &mut found)?;
+    } else {
+        serve(target.port, &mut found);
+    }
+    Ok(found)
+}
+
+fn inferred_target(
+    workspace: &Workspace,
+    members: &Members<'_>,
+    member: Member,
+    kind: TargetKind,
+    because: &str,
+    facts: &Facts,
+) -> Result<FoundTarget, PlanError> {
+    let mut found = FoundTarget {
+        package: members.name(member).clone(),
+        kind,
+        configured: false,
+        assets: BTreeSet::new(),
+        launch: None,
+        site: facts.site.clone(),
+        port: None,
+        env: IndexMap::new(),
+        decisions: vec![decision("", kind_word(kind), because.to_owned())],
+    };
+    match (kind, &facts.launch) {
+        (TargetKind::Service, Some((launch, _))) => {
+            start(workspace, members, member, facts, launch.clone(), None, &mut found)?;
+        }
+        _ => serve(None, &mut found),
+    }
+    Ok(found)
+}
+
+/// Fills in what a service needs to run.
+fn start(
+    workspace: &Workspace,
+    members: &Members<'_>,
+    member: Member,
+    facts: &Facts,
+    launch: Launch,
+    port: Option<u16>,
+    found: &mut FoundTarget,
+) -> Result<(), PlanError> {
+    let listening = listen::listening(workspace, members.package(member), &facts.service, &launch)?;
+    found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
+    found.env.extend(launch.env.clone());
+    match (port, listening.port) {
+        (Some(port), _) => {
+            found.port = Some(port);
+            found.env.insert("PORT".to_owned(), port.to_string());
+            found.decisions.push(decision("port", &port.to_string(), "the configuration says so".to_owned()));
+        }
+        (None, Some((port, because))) => {
+            found.port = Some(port);
+            found.decisions.push(decision("port", &port.to_string(), because));
+        }
+        (None, None) => {
+            found.decisions.push(decision("port", "none", "nothing says that it listens".to_owned()));
+        }
+    }
+    if let Some(because) = listening.host.filter(|_| !found.env.contains_key("HOST")) {
+        found.env.insert("HOST".to_owned(), "0.0.0.0".to_owned());
+        found.decisions.push(decision(
+            "HOST",
+            "0.0.0.0",
+            format!("{because}, and only this one can be reached from outside"),
+        ));
+    }
+    found.launch = Some(launch);
+    Ok(())
+}
+
+/// The port that static targets are served on: a user without rights cannot listen below 1024.
+const STATIC_PORT: u16 = 8080;
+
+fn serve(port: Option<u16>, found: &mut FoundTarget) {
+    found.port = Some(port.unwrap_or(STATIC_PORT));
+}
+
+/// The members nobody configured that are targets by what their files say, with the reason.
+fn infer(
+    members: &Members<'_>,
+    facts: &[Facts],
+    claimed: &BTreeSet<Member>,
+    others: &mut BTreeMap<PackageName, String>,
+) -> BTreeMap<Member, (TargetKind, String)> {
+    // The root's own dependencies on its members put them into one install; they do not make libraries of them.
+    let mut used_by: Vec<Option<Member>> = vec![None; members.len()];
+    for member in (0..members.len()).filter(|member| !members.path(*member).is_root()) {
+        for edge in members.edges(member).iter().filter(|edge| edge.runs()) {
+            used_by[edge.to].get_or_insert(member);
+        }
+    }
+    let mut inferred = BTreeMap::new();
+    for (member, facts) in facts.iter().enumerate() {
+        if claimed.contains(&member) {
+            others.insert(members.name(member).clone(), "the configuration speaks of it".to_owned());
+            continue;
+        }
+        let library = used_by[member].map(|user| format!("`{}` depends on it", members.name(user)));
+        let why_not = match (&facts.launch, &facts.site, library) {
+            (Some((launch, Strength::Strong)), _, _) => {
+                inferred.insert(member, (TargetKind::Service, launch.because.clone()));
+                continue;
+            }
+            (_, Some(site), None) => {
+                inferred.insert(member, (TargetKind::Static, site.why.clone()));
+                continue;
+            }
+            (Some((launch, Strength::Weak)), None, None) => {
+                let framework = facts.service.framework.as_deref().unwrap_or("a server framework");
+                inferred.insert(
+                    member,
+                    (TargetKind::Service, format!("it depends on {framework}, and {}", launch.because)),
+                );
+                continue;
+            }
+            (_, _, Some(library)) => library,
+            (None, None, None) => "nothing starts it, and it builds no site".to_owned(),
+        };
+        others.insert(members.name(member).clone(), why_not);
+    }
+    inferred
+}
+
+fn decision(subject: &str, choice: &str, because: String) -> Decision {
+    Decision { subject: subject.to_owned(), choice: choice.to_owned(), because }
+}
+
+fn kind_word(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Service => "service",
+        TargetKind::Static => "static",
+    }
+}
