@@ -56,7 +56,7 @@ fn index_targets() -> String {
 /// The machine's apt settings that decide what can be reached, as lines for another `apt.conf`.
 pub(crate) fn network_settings() -> Result<String> {
     let dump = host::run_quiet(Command::new("apt-config").arg("dump"))?;
-    let kept = ["Acquire::http::Proxy ", "Acquire::https::Proxy "];
+    let kept = ["Acquire::http::Proxy ", "Acquire::https::Proxy ", "Acquire::Check-Valid-Until "];
     let lines = dump.lines().filter(|line| kept.iter().any(|key| line.starts_with(key)));
     Ok(lines.map(|line| format!("{line}\n")).collect())
 }

@@ -11,7 +11,7 @@ use crate::host;
 /// The registry that lock files of the examples may name.
 const REGISTRY: &str = "https://registry.npmjs.org/";
 /// Home folders that exist in images or stand for anybody's.
-const ANYBODY: &[&str] = &["node", "user", "you", "me"];
+const ANYBODY: &[&str] = &["node", "user", "you", "me", "u"];
 
 /// Checks every file that git tracks in `root`.
 pub(crate) fn check(root: &Path) -> Result<()> {
@@ -41,7 +41,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         }
     }
     if !findings.is_empty() {
-        bail!("{} of {count} files\n{}", "what is committed names this machine", findings.join("\n"));
+        bail!("{} places in {count} files\n{}", findings.len(), findings.join("\n"));
     }
     eprintln!("  {count} files");
     Ok(())

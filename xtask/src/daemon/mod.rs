@@ -134,7 +134,8 @@ pub(crate) fn down(state: &StateDir) -> Result<bool> {
         remove_stale(state)?;
         return Ok(false);
     };
-    host::run_quiet(host::as_root("kill")?.args(["-TERM", &pid.to_string()]))?;
+    // The shell's own `kill`: small systems lack the program.
+    host::run_quiet(host::as_root("sh")?.args(["-c", "kill -TERM \"$1\"", "sh", &pid.to_string()]))?;
     let deadline = Instant::now() + STOP_WITHIN;
     while is_our_dockerd(state, pid) {
         if Instant::now() > deadline {

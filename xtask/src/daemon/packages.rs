@@ -84,7 +84,10 @@ pub(super) fn unpacked(state: &StateDir, from: Option<Source>) -> Result<Unpacke
                 eprintln!("  unpacked {}", versions.join(" "));
                 return Ok(docker);
             }
-            Err(error) => failures.push_str(&format!("\n{}: {error:#}", source.name())),
+            Err(error) => {
+                eprintln!("  not from {}: {error:#}", source.name());
+                failures.push_str(&format!("\n{}: {error:#}", source.name()));
+            }
         }
     }
     bail!("no source gave a Docker that runs here{failures}")

@@ -16,7 +16,7 @@ const RECIPE: &str = "debian 1";
 pub(super) struct Machine {
     mirror: Mirror,
     security_url: Option<String>,
-    /// `Acquire::http::Proxy "…";` and the like.
+    /// How the machine reaches its mirrors: `Acquire::http::Proxy "…";` and the like.
     apt_settings: String,
     /// The certificate bundle, public roots and the machine's own.
     ca_bundle: String,
@@ -110,8 +110,8 @@ pub(super) fn make(workshop: &Workshop<'_>, name: &str, codename: &str, recipe: 
     debootstrap.args(["--variant=minbase", "--include=ca-certificates"]);
     debootstrap.arg("--keyring").arg(&machine.mirror.keyring);
     debootstrap.arg(codename).arg(&tree).arg(&machine.mirror.url);
-    if !machine.apt_settings.is_empty() {
-        debootstrap.env("http_proxy", apt::proxy().unwrap_or_default());
+    if let Some(proxy) = apt::proxy() {
+        debootstrap.env("http_proxy", proxy);
     }
     host::run_quiet(&mut debootstrap)?;
 
