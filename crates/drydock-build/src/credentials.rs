@@ -17,7 +17,7 @@ use crate::error::BuildError;
 /// The key of Docker Hub in Docker's configuration.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 /// How long a credential helper may take; it may ask the user to unlock a key ring.
-const HELPER_PATIENCE: Duration = Duration::from_secs(60);
+const HELPER_PATIENCE: Duration = Duration::from_mins(1);
 
 /// What to show a registry.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,7 +47,8 @@ struct Config {
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "lowercase", default)]
 struct Auth {
-    auth: Option<String>,
+    #[serde(rename = "auth")]
+    pair: Option<String>,
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
@@ -111,7 +112,7 @@ impl Auth {
         if let (Some(username), Some(password)) = (filled(&self.username), filled(&self.password)) {
             return Some(Credential::Password { username, password });
         }
-        let decoded = STANDARD.decode(filled(&self.auth)?).ok()?;
+        let decoded = STANDARD.decode(filled(&self.pair)?).ok()?;
         let text = String::from_utf8(decoded).ok()?;
         let (username, password) = text.split_once(':')?;
         Some(Credential::Password {
@@ -171,8 +172,8 @@ fn bare_host(key: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn password(username: &str, password: &str) -> Option<Credential> {
-        Some(Credential::Password { username: username.to_owned(), password: password.to_owned() })
+    fn password(username: &str, password: &str) -> Credential {
+        Credential::Password { username: username.to_owned(), password: password.to_owned() }
     }
 
     impl std::fmt::Debug for Credential {
@@ -212,10 +213,10 @@ mod tests {
                 "empty.example.com": {}
             }}"#,
         );
-        assert_eq!(credentials.lookup("registry-1.docker.io").await, password("me", "hub"));
-        assert_eq!(credentials.lookup("docker.io").await, password("me", "hub"));
-        assert_eq!(credentials.lookup("registry.example.com").await, password("me", "a:b"));
-        assert_eq!(credentials.lookup("plain.example.com").await, password("u", "p"));
+        assert_eq!(credentials.lookup("registry-1.docker.io").await, Some(password("me", "hub")));
+        assert_eq!(credentials.lookup("docker.io").await, Some(password("me", "hub")));
+        assert_eq!(credentials.lookup("registry.example.com").await, Some(password("me", "a:b")));
+        assert_eq!(credentials.lookup("plain.example.com").await, Some(password("u", "p")));
         assert_eq!(credentials.lookup("token.example.com").await, Some(Credential::IdentityToken("t".to_owned())));
         assert_eq!(credentials.lookup("empty.example.com").await, None);
         assert_eq!(credentials.lookup("other.example.com").await, None);
@@ -225,6 +226,6 @@ mod tests {
     async fn a_helper_that_does_not_exist_falls_back_to_the_file() {
         let credentials =
             credentials(r#"{"credsStore": "drydock-no-such-helper", "auths": {"a.b": {"auth": "bWU6cA=="}}}"#);
-        assert_eq!(credentials.lookup("a.b").await, password("me", "p"));
+        assert_eq!(credentials.lookup("a.b").await, Some(password("me", "p")));
     }
 }

@@ -155,11 +155,12 @@ fn identity(_: &Metadata, _: SystemTime) -> Option<Identity> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    const LATER: Duration = Duration::from_secs(3600);
+    const LATER: Duration = Duration::from_hours(1);
 
     fn digest(cache: &DigestCache, path: &Path, now: SystemTime) -> Digested {
         cache.digest_at(path, &fs_err::metadata(path).unwrap(), now).unwrap()

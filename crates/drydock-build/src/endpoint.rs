@@ -202,7 +202,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The sockets of Docker Engine, rootless Docker, Docker Desktop, Colima, OrbStack and Rancher Desktop.
+/// The sockets of Docker Engine, rootless Docker, Docker Desktop, Colima, `OrbStack` and Rancher Desktop.
 #[cfg(unix)]
 fn default_sockets(environment: &Environment) -> Vec<(PathBuf, &'static str)> {
     let mut sockets = vec![(PathBuf::from("/var/run/docker.sock"), "the usual place")];

@@ -134,10 +134,8 @@ fn with_parents(entries: Vec<ContextEntry>) -> Result<Vec<ContextEntry>, BuildEr
     let mut open: Vec<String> = Vec::new();
     let mut before: Option<String> = None;
     for entry in entries {
-        if let Some(before) = &before {
-            if *before == entry.path {
-                return Err(BuildError::InvalidContextPath { path: entry.path, reason: "it is there twice" });
-            }
+        if before.as_ref() == Some(&entry.path) {
+            return Err(BuildError::InvalidContextPath { path: entry.path, reason: "it is there twice" });
         }
         while open.last().is_some_and(|folder| !is_below(&entry.path, folder)) {
             open.pop();
@@ -152,13 +150,10 @@ fn with_parents(entries: Vec<ContextEntry>) -> Result<Vec<ContextEntry>, BuildEr
             complete.push(ContextEntry { path: path.clone(), mode: 0o755, content: ContextContent::Directory });
             open.push(path);
         }
-        before = match entry.content {
-            ContextContent::Directory => {
-                open.push(entry.path.clone());
-                Some(entry.path.clone())
-            }
-            _ => Some(entry.path.clone()),
-        };
+        if matches!(entry.content, ContextContent::Directory) {
+            open.push(entry.path.clone());
+        }
+        before = Some(entry.path.clone());
         complete.push(entry);
     }
     Ok(complete)

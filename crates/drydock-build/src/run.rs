@@ -38,7 +38,7 @@ pub(crate) async fn build(
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
 ) -> Result<BuildOutcome, BuildError> {
-    let (listing, secrets) = prepare(&mut request).await?;
+    let (listing, values) = prepare(&mut request).await?;
     let summary = listing.summary;
     tell(&events, Event::ContextReady(summary));
 
@@ -50,10 +50,10 @@ pub(crate) async fn build(
         .await
         .map_err(|error| BuildError::ConnectionLost { activity: "opening a session", reason: error.to_string() })?;
     let sent = Arc::new(Sent::default());
-    let (faults, faulty) = mpsc::unbounded_channel();
+    let (faults, found) = mpsc::unbounded_channel();
     let content = Content {
         listing: Arc::new(listing),
-        secrets,
+        secrets: values,
         credentials: builder.credentials.clone(),
         sent: Arc::clone(&sent),
         faults,
@@ -86,7 +86,7 @@ pub(crate) async fn build(
         names,
     };
     let ended = session.ended.clone();
-    let outcome = run.until_all_ended(messages, faulty, ended).await;
+    let outcome = run.until_all_ended(messages, found, ended).await;
     session.close().await;
     let (targets, transfer) = outcome?;
     Ok(BuildOutcome { targets, context: summary, transfer })
@@ -303,7 +303,7 @@ impl Run {
         })?;
         let step = failure.vertex.as_ref().and_then(|vertex| self.progress.step(vertex));
         let by = self.names[failure.target].clone();
-        Some(TargetResult::Blocked { by, stage: step.map(|step| step.stage.clone()) })
+        Some(TargetResult::Blocked { by, stage: step.and_then(|step| step.stage.clone()) })
     }
 
     fn outcomes(mut self) -> (Vec<TargetOutcome>, Transfer) {

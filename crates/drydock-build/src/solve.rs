@@ -1,12 +1,12 @@
 //! One target's solve: the request, and the two calls that carry it out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as api;
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::pb;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -19,7 +19,7 @@ use crate::request::{BuildRequest, Network, NoCache, Output, Pull, TargetRequest
 const SILENCE: Duration = Duration::from_millis(250);
 /// How long a status stream may take to tell the rest after its solve ended.
 const REST: Duration = Duration::from_secs(5);
-/// How long it may take to tell that a solve was stopped.
+/// How long it may take to tell that a solve was stopped, or to begin after a solve that is done.
 const STOP: Duration = Duration::from_secs(1);
 
 /// What all solves of a run have in common.
@@ -108,46 +108,36 @@ pub(crate) fn request(run: &BuildRequest, target: &TargetRequest, inputs: &Input
 /// Carries a solve out, and passes on everything it says of its progress. Dropping the call is what cancels it on the
 /// daemon.
 pub(crate) async fn solve(
-    control: ControlClient<Channel>,
+    mut control: ControlClient<Channel>,
     request: api::SolveRequest,
-    said: impl Fn(api::StatusResponse) + Send,
+    said: impl Fn(api::StatusResponse) + Send + Sync,
     stop: CancellationToken,
 ) -> SolveEnd {
-    let (heard, mut hearing) = tokio::sync::mpsc::unbounded_channel();
-    let status = tokio::spawn(follow(control.clone(), request.r#ref.clone(), heard));
-    let mut solving = Box::pin(async {
-        let mut control = control;
-        control.solve(request).await
-    });
+    let silent = AtomicBool::new(true);
+    let mut status = Box::pin(follow(control.clone(), request.r#ref.clone(), |message| {
+        silent.store(false, Ordering::Relaxed);
+        said(message);
+    }));
+    let mut solving = Box::pin(control.solve(request));
     let mut open = true;
-    let mut silent = true;
     let result = loop {
         tokio::select! {
+            // The status call must be under way before the solve: one that is over before it is asked for, as when
+            // everything is cached, has no status any more.
             biased;
-            message = hearing.recv(), if open => match message {
-                Some(message) => {
-                    silent = false;
-                    said(message);
-                }
-                None => open = false,
-            },
+            () = &mut status, if open => open = false,
             () = stop.cancelled() => break None,
             result = &mut solving => break Some(result),
         }
     };
     drop(solving);
-    let patience = match &result {
-        None => STOP,
-        Some(Err(_)) if silent => SILENCE,
-        Some(_) => REST,
+    let patience = match (&result, silent.load(Ordering::Relaxed)) {
+        (Some(Err(_)), true) => SILENCE,
+        (None, _) | (Some(Ok(_)), true) => STOP,
+        (Some(_), false) => REST,
     };
-    let rest = async {
-        while let Some(message) = hearing.recv().await {
-            said(message);
-        }
-    };
-    if open && tokio::time::timeout(patience, rest).await.is_err() {
-        status.abort();
+    if open {
+        drop(tokio::time::timeout(patience, status).await);
     }
     match result {
         None => SolveEnd::Stopped,
@@ -157,12 +147,10 @@ pub(crate) async fn solve(
 }
 
 /// Passes on the status stream of a solve until it ends. That it breaks is no news: the solve breaks as well.
-async fn follow(mut control: ControlClient<Channel>, id: String, heard: UnboundedSender<api::StatusResponse>) {
+async fn follow(mut control: ControlClient<Channel>, id: String, said: impl Fn(api::StatusResponse)) {
     let Ok(response) = control.status(api::StatusRequest { r#ref: id }).await else { return };
     let mut stream = response.into_inner();
     while let Ok(Some(message)) = stream.message().await {
-        if heard.send(message).is_err() {
-            return;
-        }
+        said(message);
     }
 }

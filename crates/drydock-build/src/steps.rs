@@ -27,7 +27,7 @@ pub(crate) fn lines_of(dockerfile: &str, step: &StepName) -> Option<RangeInclusi
                     [_, by, name, ..] if by.eq_ignore_ascii_case("as") => (*name).to_owned(),
                     _ => format!("stage-{}", stages.len()),
                 };
-                inside = name.eq_ignore_ascii_case(&step.stage);
+                inside = step.stage.as_ref().is_none_or(|stage| stage.eq_ignore_ascii_case(&name));
                 let external = base != "scratch" && !stages.iter().any(|stage| stage.eq_ignore_ascii_case(base));
                 stages.push(name);
                 count = 0;
@@ -98,7 +98,8 @@ COPY --from=build /x /x
 ";
 
     fn lines(stage: &str, step: u32) -> Option<RangeInclusive<u32>> {
-        let step = StepName { platform: None, stage: stage.to_owned(), step, steps: 9, instruction: String::new() };
+        let stage = Some(stage.to_owned());
+        let step = StepName { platform: None, stage, step, steps: 9, instruction: String::new() };
         lines_of(DOCKERFILE, &step)
     }
 

@@ -44,8 +44,8 @@ pub enum VertexName {
 pub struct StepName {
     /// `os/arch[/variant]`; only there when several platforms are built.
     pub platform: Option<String>,
-    /// The stage as the Dockerfile names it, or `stage-0`.
-    pub stage: String,
+    /// The stage as the Dockerfile names it, or `stage-0`. BuildKit leaves it out where a Dockerfile has only one.
+    pub stage: Option<String>,
     /// 1-based position among the stage's steps.
     pub step: u32,
     /// How many steps the stage has; an external `FROM`, `COPY`, `ADD`, `RUN` and `WORKDIR` count.
@@ -95,24 +95,30 @@ impl fmt::Display for StepName {
         if let Some(platform) = &self.platform {
             write!(formatter, "{platform} ")?;
         }
-        write!(formatter, "{} {}/{}] {}", self.stage, self.step, self.steps, self.instruction)
+        if let Some(stage) = &self.stage {
+            write!(formatter, "{stage} ")?;
+        }
+        write!(formatter, "{}/{}] {}", self.step, self.steps, self.instruction)
     }
 }
 
-/// `[PLATFORM STAGE N/M] INSTRUCTION`; the platform is optional and the numbers are padded with spaces.
+/// `[PLATFORM STAGE N/M] INSTRUCTION`; platform and stage are optional, and the numbers are padded with spaces.
 fn parse_step(name: &str) -> Option<StepName> {
     let (inside, instruction) = name.strip_prefix('[')?.split_once("] ")?;
     let mut words = inside.split_whitespace();
     let last = words.next_back()?;
-    let stage = words.next_back()?;
-    let platform = words.next_back();
+    let (stage, platform) = match (words.next_back(), words.next_back()) {
+        // A platform has a slash, and the name of a stage has none.
+        (Some(platform), None) if platform.contains('/') => (None, Some(platform)),
+        words => words,
+    };
     if words.next().is_some() || platform.is_some_and(|platform| !platform.contains('/')) {
         return None;
     }
     let (step, steps) = last.split_once('/')?;
     Some(StepName {
         platform: platform.map(str::to_owned),
-        stage: stage.to_owned(),
+        stage: stage.map(str::to_owned),
         step: step.parse().ok()?,
         steps: steps.parse().ok()?,
         instruction: instruction.to_owned(),
@@ -126,7 +132,7 @@ mod tests {
     fn step(platform: Option<&str>, stage: &str, step: u32, steps: u32, instruction: &str) -> VertexName {
         VertexName::Step(StepName {
             platform: platform.map(str::to_owned),
-            stage: stage.to_owned(),
+            stage: Some(stage.to_owned()).filter(|stage| !stage.is_empty()),
             step,
             steps,
             instruction: instruction.to_owned(),
@@ -144,6 +150,9 @@ mod tests {
             ),
             ("[linux/arm/v7 stage-1 1/1] WORKDIR /x", step(Some("linux/arm/v7"), "stage-1", 1, 1, "WORKDIR /x")),
             ("[api 1/1] RUN echo \"[x 1/2] y\"", step(None, "api", 1, 1, "RUN echo \"[x 1/2] y\"")),
+            ("[3/3] RUN x", step(None, "", 3, 3, "RUN x")),
+            ("[linux/amd64 1/3] RUN x", step(Some("linux/amd64"), "", 1, 3, "RUN x")),
+            ("[linux/amd64->arm64 api 1/3] RUN x", step(Some("linux/amd64->arm64"), "api", 1, 3, "RUN x")),
             ("[internal] load build context", VertexName::Internal("[internal] load build context".into())),
             ("[auth] library/node:pull token", VertexName::Internal("[auth] library/node:pull token".into())),
             ("[context base] load metadata", VertexName::Internal("[context base] load metadata".into())),
@@ -161,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_name_is_written_as_it_was_read() {
-        for name in ["[linux/arm64 api 1/2] FROM x", "[api 2/7] RUN npm ci", "exporting to image"] {
+        for name in ["[linux/arm64 api 1/2] FROM x", "[api 2/7] RUN npm ci", "[2/7] RUN npm ci", "exporting to image"] {
             assert_eq!(VertexName::parse(name).to_string(), name);
         }
     }

@@ -38,18 +38,15 @@ pub(super) fn chosen(environment: &Environment) -> Result<Option<Endpoint>, Buil
     let Some(folder) = environment.docker_config() else {
         return Ok(None);
     };
-    let (name, origin) = match environment.variable("DOCKER_CONTEXT") {
-        Some(name) => (name.to_owned(), "the environment variable `DOCKER_CONTEXT`".to_owned()),
-        None => {
-            let path = folder.join("config.json");
-            let Some(config) = read_json::<Config>(&path)? else {
-                return Ok(None);
-            };
-            match config.current_context.filter(|name| !name.is_empty()) {
-                Some(name) => (name, format!("`currentContext` of `{}`", path.display())),
-                None => return Ok(None),
-            }
-        }
+    let (name, origin) = if let Some(name) = environment.variable("DOCKER_CONTEXT") {
+        (name.to_owned(), "the environment variable `DOCKER_CONTEXT`".to_owned())
+    } else {
+        let path = folder.join("config.json");
+        let current = read_json::<Config>(&path)?.and_then(|config| config.current_context);
+        let Some(name) = current.filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        (name, format!("`currentContext` of `{}`", path.display()))
     };
     if name == "default" {
         return Ok(None);

@@ -33,7 +33,7 @@ const COMMANDS: [&str; 17] = [
 static BASE: OnceCell<String> = OnceCell::const_new();
 
 /// The reference of the base image, which is made if the daemon does not have it.
-pub async fn base() -> &'static str {
+pub(crate) async fn base() -> &'static str {
     BASE.get_or_init(import).await
 }
 

@@ -10,23 +10,23 @@ use drydock_build::{
 };
 
 /// A builder for one test.
-pub struct Bench {
-    pub builder: Builder,
+pub(crate) struct Bench {
+    pub(crate) builder: Builder,
     /// Told apart from every other run of every test, so that nothing comes from an older cache.
-    pub nonce: String,
+    pub(crate) nonce: String,
     base: &'static str,
     /// Where digests are cached.
-    pub cache: tempfile::TempDir,
+    pub(crate) cache: tempfile::TempDir,
 }
 
 /// What a run told, and what came of it.
-pub struct Told {
-    pub events: Vec<Event>,
-    pub outcome: BuildOutcome,
+pub(crate) struct Told {
+    pub(crate) events: Vec<Event>,
+    pub(crate) outcome: BuildOutcome,
 }
 
 impl Bench {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let environment = Environment::of_process();
         let endpoint = Endpoint::resolve(&environment).expect("a daemon for the tests");
@@ -38,7 +38,7 @@ impl Bench {
     }
 
     /// A request for stages of a Dockerfile, in which `BASE` stands for the base image and `NONCE` for the nonce.
-    pub fn request(&self, dockerfile: &str, stages: &[&str]) -> BuildRequest {
+    pub(crate) fn request(&self, dockerfile: &str, stages: &[&str]) -> BuildRequest {
         let targets = stages
             .iter()
             .map(|stage| TargetRequest { output: Output::CacheOnly, ..TargetRequest::new(*stage, *stage) });
@@ -53,11 +53,11 @@ impl Bench {
         }
     }
 
-    pub async fn build(&self, request: BuildRequest) -> Told {
+    pub(crate) async fn build(&self, request: BuildRequest) -> Told {
         self.try_build(request, CancellationToken::new()).await.expect("the run itself is fine")
     }
 
-    pub async fn try_build(&self, request: BuildRequest, cancel: CancellationToken) -> Result<Told, BuildError> {
+    pub(crate) async fn try_build(&self, request: BuildRequest, cancel: CancellationToken) -> Result<Told, BuildError> {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let outcome = self.builder.build(request, sender, cancel).await?;
         let mut events = Vec::new();
@@ -69,12 +69,12 @@ impl Bench {
 }
 
 impl Told {
-    pub fn result(&self, target: &str) -> &TargetResult {
+    pub(crate) fn result(&self, target: &str) -> &TargetResult {
         let outcome = self.outcome.targets.iter().find(|outcome| outcome.target.as_str() == target);
         &outcome.unwrap_or_else(|| panic!("no outcome for {target}")).result
     }
 
-    pub fn built(&self, target: &str) -> &BuiltTarget {
+    pub(crate) fn built(&self, target: &str) -> &BuiltTarget {
         match self.result(target) {
             TargetResult::Built(built) => built,
             other => panic!("{target} was not built: {other:?}"),
@@ -82,7 +82,7 @@ impl Told {
     }
 
     /// The lines that steps wrote, in their order.
-    pub fn log(&self) -> Vec<&str> {
+    pub(crate) fn log(&self) -> Vec<&str> {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -93,7 +93,7 @@ impl Told {
     }
 
     /// How often a step whose instruction holds `words` was told to have finished, and with what.
-    pub fn finished(&self, words: &str) -> Vec<bool> {
+    pub(crate) fn finished(&self, words: &str) -> Vec<bool> {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -104,10 +104,21 @@ impl Told {
     }
 }
 
-pub fn generated(path: &str, content: &str) -> ContextEntry {
+pub(crate) fn generated(path: &str, content: &str) -> ContextEntry {
     ContextEntry { path: path.to_owned(), mode: 0o644, content: ContextContent::Bytes(Arc::from(content.as_bytes())) }
 }
 
-pub fn file(path: &str, file: &Path) -> ContextEntry {
+pub(crate) fn file(path: &str, file: &Path) -> ContextEntry {
     ContextEntry { path: path.to_owned(), mode: 0o644, content: ContextContent::File(file.to_owned()) }
+}
+
+/// What `sha256sum` says of these bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }

@@ -1,9 +1,12 @@
 //! The driver against a real daemon: the one at `DOCKER_HOST`, or the one that `docker` would use. Without one, every
 //! test fails.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod base;
 mod bench;
 
 mod cache;
-
-use bench::Bench;
+mod context;
+mod failure;
+mod images;

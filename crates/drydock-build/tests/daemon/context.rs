@@ -1,0 +1,74 @@
+//! How entries of the context arrive in a build.
+
+use std::sync::Arc;
+
+use drydock_build::{BuildError, ContextContent, ContextEntry};
+
+use crate::bench::{Bench, file, generated, sha256};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_modes_and_links_arrive_as_they_are() {
+    let bench = Bench::new().await;
+    let entry = |path: &str, mode, content| ContextEntry { path: path.to_owned(), mode, content };
+    let bytes = |text: &str| ContextContent::Bytes(Arc::from(text.as_bytes()));
+    let mut request = bench.request(
+        "FROM BASE AS x\nCOPY . /x/\nRUN cd /x && find . -mindepth 1 -printf '%y %m %p -> %l\\n' | sort && cat -- */* && echo NONCE\n",
+        &["x"],
+    );
+    request.context = vec![
+        entry("run me.sh", 0o755, bytes("#!")),
+        entry("späce dir/été 日本 $HOME \"q\" 'q'", 0o640, bytes("unicode")),
+        entry("dir-x", 0o644, bytes("")),
+        entry("dir/z", 0o644, bytes("z")),
+        entry("link", 0o777, ContextContent::Symlink("dir/z".to_owned())),
+        entry("empty", 0o755, ContextContent::Directory),
+        entry("-dash", 0o600, bytes("")),
+    ];
+    let told = bench.build(request).await;
+    let mut log = told.log().join("\n").replace(&bench.nonce, "NONCE");
+    log.push('\n');
+    assert_eq!(
+        log,
+        "d 755 ./dir -> \n\
+         d 755 ./empty -> \n\
+         d 755 ./späce dir -> \n\
+         f 600 ./-dash -> \n\
+         f 640 ./späce dir/été 日本 $HOME \"q\" 'q' -> \n\
+         f 644 ./dir-x -> \n\
+         f 644 ./dir/z -> \n\
+         f 755 ./run me.sh -> \n\
+         l 777 ./link -> dir/z\n\
+         zunicodeNONCE\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_arrive_whole() {
+    let bench = Bench::new().await;
+    let tree = tempfile::tempdir().unwrap();
+    let path = tree.path().join("large");
+    // Not a multiple of any chunk, and different in each.
+    let content: Vec<u8> = (0..5_000_003_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    fs_err::write(&path, &content).unwrap();
+    let mut request = bench.request("FROM BASE AS x\nCOPY a b /\nRUN sha256sum /a /b && echo NONCE\n", &["x"]);
+    let copy =
+        ContextEntry { path: "b".to_owned(), mode: 0o644, content: ContextContent::Bytes(content.clone().into()) };
+    request.context = vec![file("a", &path), copy];
+    let told = bench.build(request).await;
+    let sum = sha256(&content);
+    assert_eq!(told.log()[..2], [format!("{sum}  /a"), format!("{sum}  /b")]);
+    assert_eq!(told.outcome.transfer.bytes, 2 * 5_000_003);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_vanishes_is_named() {
+    let bench = Bench::new().await;
+    let tree = tempfile::tempdir().unwrap();
+    let mut request = bench.request("FROM BASE AS x\nCOPY . /x/\nRUN echo NONCE\n", &["x"]);
+    request.context = vec![generated("a", "a"), file("b", &tree.path().join("missing"))];
+    let error = bench.try_build(request, drydock_build::CancellationToken::new()).await.err();
+    match error {
+        Some(BuildError::UnreadableContext { source }) => assert!(source.to_string().contains("missing"), "{source}"),
+        other => panic!("unexpected {other:?}"),
+    }
+}
