@@ -7,7 +7,9 @@
 //! - [`inspect`]: facts about a package that its files tell: outputs, files read from elsewhere, kind of site or server.
 //! - [`SourceFiles`]: the files of a package that may enter a build context.
 
+mod dockerignore;
 mod error;
+mod git;
 mod graph;
 pub mod inspect;
 mod link;
@@ -27,5 +29,5 @@ pub use error::WorkspaceError;
 pub use graph::{CycleError, CycleStep, Edge, EdgeFilter, EdgeKind, ExtraEdge, PackageGraph, Unlinked, UnlinkedReason};
 pub use root::find_root;
 pub use sources::{PackageFiles, SourceFile, SourceFiles, SourceKind, Withheld, WithheldReason};
-pub use tree::{DiskTree, EntryKind, MemoryTree, Tree, TreeEntry};
+pub use tree::{DiskTree, EntryKind, MemoryTree, Tracked, Tree, TreeEntry};
 pub use workspace::{LockfileText, NodeSource, NodeVersion, Package, PackageManager, Workspace};

@@ -144,7 +144,8 @@ pub(crate) fn pnpm_workspace(tree: &dyn Tree) -> Result<Option<(PnpmWorkspace, A
                 .sum();
             let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
             let message = error.to_string();
-            let message = message.lines().next().unwrap_or_default().to_owned();
+            let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let message = message.split_once(": ").map_or(message, |(_, rest)| rest).to_owned();
             let snippet =
                 Snippet { path: path.to_string(), source: text.clone(), span: start..end, label: String::new() };
             Err(WorkspaceError::Settings { path, message, snippet: Some(Box::new(snippet)) })
@@ -170,7 +171,8 @@ fn members(tree: &dyn Tree, declared: &Declared, warnings: &mut Vec<Warning>) ->
     let found: BTreeSet<&WorkspacePath> = packages.iter().map(|package| &package.path).collect();
     let idle: Vec<&Matched> =
         matched.iter().filter(|matched| matched.folders.iter().all(|folder| !found.contains(folder))).collect();
-    let reason = |matched: &Matched| match matched.folders.len() {
+    let exists = |folder: &&WorkspacePath| tree.is_directory(folder).unwrap_or(false);
+    let reason = |matched: &Matched| match matched.folders.iter().filter(exists).count() {
         0 => format!("`{}` matches no folder", matched.pattern),
         1 => format!("`{}` matches one folder, and it has no package.json", matched.pattern),
         count => format!("`{}` matches {count} folders, and none has a package.json", matched.pattern),

@@ -1,14 +1,31 @@
 //! The files of a package that may enter a build context.
 
-use drydock_lockfile::WorkspacePath;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
+use drydock_lockfile::WorkspacePath;
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::dockerignore::Dockerignore;
 use crate::error::WorkspaceError;
+use crate::manager::text;
+use crate::tree::{EntryKind, Tracked, Tree, TreeEntry};
 use crate::workspace::{Package, Workspace};
 
-/// Lists files, honouring `.dockerignore` and `.gitignore`.
-#[derive(Debug)]
+/// Lists files as a build may see them.
+///
+/// Left out: what the root's `.dockerignore` or a `.gitignore` ignores (a file that git tracks is never ignored, as
+/// for git itself), `node_modules`, `.git`, drydock's own output in `.drydock`, and what [`WithheldReason`] names.
 pub struct SourceFiles<'a> {
     workspace: &'a Workspace,
+    dockerignore: Dockerignore,
+    tracked: Tracked,
+    /// `.gitignore` of folders above the workspace root, outermost first, with the root's path from there.
+    outer: Vec<(Gitignore, String)>,
+    gitignores: Mutex<BTreeMap<WorkspacePath, Option<Arc<Gitignore>>>>,
 }
 
 /// What [`SourceFiles`] found for a package.
@@ -58,29 +75,275 @@ pub struct Withheld {
 /// Why a file never enters a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WithheldReason {
-    /// An environment file: it may hold secrets.
+    /// An environment file: it may hold secrets. Templates such as `.env.example` are not withheld.
     Environment,
     /// A package manager's settings with a literal token.
     Token,
-    /// A private key or certificate store.
+    /// A private key or key store.
     PrivateKey,
 }
 
 impl<'a> SourceFiles<'a> {
-    /// Reads the root's ignore files.
+    /// Reads the root's `.dockerignore`, and asks git which files it tracks though they are ignored.
     pub fn new(workspace: &'a Workspace) -> Result<Self, WorkspaceError> {
-        Ok(Self { workspace })
+        let tree = &*workspace.tree;
+        let path = WorkspacePath::new(".dockerignore").expect("a plain name stays inside");
+        let dockerignore = text(tree, &path)?.map(|text| Dockerignore::parse(&text)).unwrap_or_default();
+        Ok(Self {
+            workspace,
+            dockerignore,
+            tracked: tree.tracked()?,
+            outer: outer_gitignores(tree),
+            gitignores: Mutex::default(),
+        })
     }
 
     /// The files of one member, those of members below it left out.
     pub fn package_files(&self, package: &Package) -> Result<PackageFiles, WorkspaceError> {
-        let _ = (package, self.workspace);
-        todo!("being written")
+        let below = |path: &WorkspacePath| {
+            *path != package.path && self.workspace.packages.iter().any(|other| other.path == *path)
+        };
+        let mut found = PackageFiles::default();
+        self.walk(&package.path, &below, &mut found)?;
+        Ok(found.sorted())
     }
 
-    /// The files at or below `path`, by the same rules; for folders that configuration or a manifest names.
+    /// The file at `path`, or the files below it, by the same rules, members' or not; nothing when nothing is there. The
+    /// path itself is named by someone who wants it, so that ignore files only speak about what is below it.
     pub fn files_at(&self, path: &WorkspacePath) -> Result<PackageFiles, WorkspaceError> {
-        let _ = path;
-        todo!("being written")
+        let mut found = PackageFiles::default();
+        match self.workspace.tree.kind(path)? {
+            None => {}
+            Some(EntryKind::Directory) => self.walk(path, &|_| false, &mut found)?,
+            Some(kind) => self.take(path.clone(), kind, &mut found)?,
+        }
+        Ok(found.sorted())
     }
+
+    /// Whether the file or folder at `path` is left out of contexts by an ignore file.
+    pub fn is_ignored(&self, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
+        let mut at = WorkspacePath::root();
+        let parts: Vec<&str> = path.parts().collect();
+        for (index, part) in parts.iter().enumerate() {
+            at = at.join(part).expect("a part stays inside");
+            let last = index + 1 == parts.len();
+            if is_never_source(part) || self.ignored(&at, !last || directory)? {
+                return Ok(!(last && self.tracked.contains(&at)));
+            }
+        }
+        Ok(false)
+    }
+
+    fn walk(
+        &self,
+        directory: &WorkspacePath,
+        skip: &dyn Fn(&WorkspacePath) -> bool,
+        found: &mut PackageFiles,
+    ) -> Result<(), WorkspaceError> {
+        for TreeEntry { name, kind } in self.workspace.tree.list(directory)? {
+            if is_never_source(&name) {
+                continue;
+            }
+            let path = directory.join(&name).expect("a listed name stays inside");
+            let is_directory = kind == EntryKind::Directory;
+            if self.ignored(&path, is_directory)? {
+                // Below an ignored folder only what git tracks, or an exception of .dockerignore, can come back.
+                if is_directory && self.tracked.any_below(&path) && !self.dockerignore.ignores(&path) {
+                    self.walk_tracked(&path, skip, found)?;
+                } else if is_directory && self.dockerignore.may_return_below() && !self.git_ignored(&path, true)? {
+                    self.walk(&path, skip, found)?;
+                } else if !is_directory && self.tracked.contains(&path) && !self.dockerignore.ignores(&path) {
+                    self.take(path, kind, found)?;
+                }
+                continue;
+            }
+            if !is_directory {
+                self.take(path, kind, found)?;
+            } else if !skip(&path) {
+                self.walk(&path, skip, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The tracked files below a folder that a `.gitignore` ignores.
+    fn walk_tracked(
+        &self,
+        directory: &WorkspacePath,
+        skip: &dyn Fn(&WorkspacePath) -> bool,
+        found: &mut PackageFiles,
+    ) -> Result<(), WorkspaceError> {
+        for TreeEntry { name, kind } in self.workspace.tree.list(directory)? {
+            let path = directory.join(&name).expect("a listed name stays inside");
+            if is_never_source(&name) || self.dockerignore.ignores(&path) {
+                continue;
+            }
+            if kind != EntryKind::Directory {
+                if self.tracked.contains(&path) {
+                    self.take(path, kind, found)?;
+                }
+            } else if self.tracked.any_below(&path) && !skip(&path) {
+                self.walk_tracked(&path, skip, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, path: WorkspacePath, kind: EntryKind, found: &mut PackageFiles) -> Result<(), WorkspaceError> {
+        if let Some(reason) = self.withheld(&path)? {
+            found.withheld.push(Withheld { path, reason });
+            return Ok(());
+        }
+        let kind = match kind {
+            EntryKind::File { executable, size } => SourceKind::File { size, executable },
+            EntryKind::Symlink { target } => {
+                let stays = !target.starts_with('/') && path.parent().unwrap_or_default().join(&target).is_ok();
+                if !stays {
+                    return Err(WorkspaceError::symlink_outside(&path, &target));
+                }
+                SourceKind::Symlink { target }
+            }
+            EntryKind::Directory => return Ok(()),
+        };
+        found.files.push(SourceFile { path, kind });
+        Ok(())
+    }
+
+    fn withheld(&self, path: &WorkspacePath) -> Result<Option<WithheldReason>, WorkspaceError> {
+        let name = path.file_name();
+        if is_environment_file(name) {
+            return Ok(Some(WithheldReason::Environment));
+        }
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        if matches!(extension, "p12" | "pfx" | "jks" | "keystore") {
+            return Ok(Some(WithheldReason::PrivateKey));
+        }
+        let read = || self.workspace.tree.read(path);
+        if matches!(extension, "pem" | "key") || name.starts_with("id_rsa") || name.starts_with("id_ed25519") {
+            let is_key = |bytes: Arc<[u8]>| String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----");
+            return Ok(read()?.filter(|bytes| is_key(Arc::clone(bytes))).map(|_| WithheldReason::PrivateKey));
+        }
+        if matches!(name, ".npmrc" | ".yarnrc" | ".yarnrc.yml") {
+            let has_token = |bytes: Arc<[u8]>| holds_token(&String::from_utf8_lossy(&bytes));
+            return Ok(read()?.filter(|bytes| has_token(Arc::clone(bytes))).map(|_| WithheldReason::Token));
+        }
+        Ok(None)
+    }
+
+    fn ignored(&self, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
+        Ok(self.dockerignore.ignores(path) || self.git_ignored(path, directory)?)
+    }
+
+    /// Asks the `.gitignore` files from the innermost folder outwards; the first that speaks decides.
+    fn git_ignored(&self, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
+        if matches!(self.tracked, Tracked::Everything) {
+            return Ok(false);
+        }
+        let mut folder = path.parent();
+        while let Some(at) = folder {
+            if let Some(rules) = self.gitignore(&at)? {
+                let below = path.strip_prefix(&at).expect("the folder is above the path");
+                match rules.matched(Path::new(below), directory) {
+                    Match::Ignore(_) => return Ok(true),
+                    Match::Whitelist(_) => return Ok(false),
+                    Match::None => {}
+                }
+            }
+            folder = at.parent();
+        }
+        for (rules, root) in self.outer.iter().rev() {
+            match rules.matched(Path::new(&format!("{root}/{path}")), directory) {
+                Match::Ignore(_) => return Ok(true),
+                Match::Whitelist(_) => return Ok(false),
+                Match::None => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn gitignore(&self, folder: &WorkspacePath) -> Result<Option<Arc<Gitignore>>, WorkspaceError> {
+        const HELD: &str = "nothing panics while the lock is held";
+        if let Some(known) = self.gitignores.lock().expect(HELD).get(folder) {
+            return Ok(known.clone());
+        }
+        let path = folder.join(".gitignore").expect("a plain name stays inside");
+        let rules = self.workspace.tree.read(&path)?.map(|bytes| Arc::new(rules(&String::from_utf8_lossy(&bytes))));
+        self.gitignores.lock().expect(HELD).insert(folder.clone(), rules.clone());
+        Ok(rules)
+    }
+}
+
+impl fmt::Debug for SourceFiles<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SourceFiles").field("dockerignore", &self.dockerignore).finish_non_exhaustive()
+    }
+}
+
+impl PackageFiles {
+    fn sorted(mut self) -> Self {
+        self.files.sort();
+        self.withheld.sort();
+        self
+    }
+}
+
+/// Names that are never sources, whatever any ignore file says.
+fn is_never_source(name: &str) -> bool {
+    matches!(name, "node_modules" | ".git" | ".drydock" | ".DS_Store")
+}
+
+/// `.env`, `.env.local`, `.env.production`; not the templates that repositories publish.
+pub(crate) fn is_environment_file(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(".env") else { return false };
+    let template = ["example", "sample", "template", "dist", "defaults", "schema", "ts", "md"];
+    (rest.is_empty() || rest.starts_with('.')) && !template.contains(&rest.rsplit('.').next().unwrap_or_default())
+}
+
+/// Whether the settings of a package manager hold a credential itself rather than a reference to the environment.
+fn holds_token(text: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim();
+        if line.starts_with(['#', ';']) {
+            return false;
+        }
+        let Some((key, value)) = line.split_once(['=', ':']) else { return false };
+        // `//registry/:_authToken=x` has its key behind the first colon.
+        let (key, value) = line.rsplit_once('=').unwrap_or((key, value));
+        let key = key.trim();
+        let value = value.trim().trim_matches('"');
+        let secret = ["_authToken", "_auth", "_password", "npmAuthToken", "npmAuthIdent"];
+        secret.iter().any(|name| key.ends_with(name)) && !value.is_empty() && !value.contains("${")
+    })
+}
+
+fn rules(text: &str) -> Gitignore {
+    let mut builder = GitignoreBuilder::new(".");
+    for line in text.lines() {
+        // A line that is no pattern matches nothing, for git as well.
+        let _ = builder.add_line(None, line);
+    }
+    builder.build().unwrap_or_else(|_| Gitignore::empty())
+}
+
+/// The `.gitignore` files above the root up to the folder that holds `.git`.
+fn outer_gitignores(tree: &dyn Tree) -> Vec<(Gitignore, String)> {
+    let Some(root) = tree.disk_path(&WorkspacePath::root()).and_then(|root| root.canonicalize_utf8().ok()) else {
+        return Vec::new();
+    };
+    if root.join(".git").exists() {
+        return Vec::new();
+    }
+    let mut outer = Vec::new();
+    for folder in root.ancestors().skip(1) {
+        let below = root.strip_prefix(folder).expect("an ancestor is a prefix").to_string();
+        if let Ok(text) = fs_err::read_to_string(folder.join(".gitignore")) {
+            outer.push((rules(&text), below));
+        }
+        if folder.join(".git").exists() {
+            outer.reverse();
+            return outer;
+        }
+    }
+    // No repository above: these files belong to nobody.
+    Vec::new()
 }

@@ -153,7 +153,7 @@ fn what_is_wrong_is_told_with_its_place() {
     error no-members: `workspaces` matches no package
       at package.json:2:3
       note: `packages/*` matches one folder, and it has no package.json
-      note: `apps/web` matches one folder, and it has no package.json
+      note: `apps/web` matches no folder
       help: list folders that hold a package.json, for example `"workspaces": ["packages/*"]`
     "#);
     assert_snapshot!(shown("//- package.json\n{\n  \"workspaces\": [\"packages/*\", \"apps/*\"]\n}\n//- packages/a/package.json\n{}"), @r"
@@ -176,7 +176,7 @@ fn what_is_wrong_is_told_with_its_place() {
       help: give one of them another `name`, or take `b/package.json` out of `workspaces`
     ");
     assert_snapshot!(shown("//- package.json\n{}\n//- pnpm-workspace.yaml\npackages:\n  - 'a\n"), @r"
-    error workspace-settings-invalid: `pnpm-workspace.yaml` is not valid: error: line 3 column 1: invalid indentation in multiline quoted scalar
+    error workspace-settings-invalid: `pnpm-workspace.yaml` is not valid: invalid indentation in multiline quoted scalar
       at pnpm-workspace.yaml:3:1
       help: correct the file
     ");

@@ -1,14 +1,15 @@
 //! A tree on this machine's disk.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::{Arc, RwLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_lockfile::WorkspacePath;
 
-use super::{EntryKind, Tree, TreeEntry};
+use super::{EntryKind, Tracked, Tree, TreeEntry};
 use crate::error::WorkspaceError;
+use crate::git;
 
 /// The files below a directory on disk.
 #[derive(Debug)]
@@ -135,6 +136,19 @@ impl Tree for DiskTree {
             Err(error) if absent(&error) => Ok(None),
             Err(error) => Err(WorkspaceError::read(path, error)),
         }
+    }
+
+    fn tracked(&self) -> Result<Tracked, WorkspaceError> {
+        let inside = self.root.ancestors().any(|folder| folder.join(".git").exists());
+        if !inside && self.root.is_absolute() {
+            return Ok(Tracked::Though(BTreeSet::new()));
+        }
+        let list = git::ask(&self.root, &["ls-files", "--cached", "--ignored", "--exclude-standard", "-z"])?;
+        let list = list.unwrap_or_default();
+        let paths = list.split(|byte| *byte == 0).filter_map(|path| std::str::from_utf8(path).ok());
+        Ok(Tracked::Though(
+            paths.filter(|path| !path.is_empty()).filter_map(|path| WorkspacePath::new(path).ok()).collect(),
+        ))
     }
 
     fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {

@@ -3,6 +3,7 @@
 mod disk;
 mod memory;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
@@ -31,6 +32,11 @@ pub trait Tree: Send + Sync {
     fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {
         let _ = path;
         None
+    }
+
+    /// Which files git tracks although a `.gitignore` ignores them.
+    fn tracked(&self) -> Result<Tracked, WorkspaceError> {
+        Ok(Tracked::Though(BTreeSet::new()))
     }
 
     /// Whether there is a file at `path`, links inside the root followed.
@@ -74,6 +80,37 @@ pub enum EntryKind {
         /// The text of the link.
         target: String,
     },
+}
+
+/// What git tracks whatever its ignore files say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tracked {
+    /// All of the tree: it is a commit.
+    Everything,
+    /// These files, though they are ignored.
+    Though(BTreeSet<WorkspacePath>),
+}
+
+impl Tracked {
+    /// Whether git tracks the file though it is ignored.
+    pub(crate) fn contains(&self, path: &WorkspacePath) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Though(paths) => paths.contains(path),
+        }
+    }
+
+    /// Whether git tracks something below the folder though it is ignored.
+    pub(crate) fn any_below(&self, folder: &WorkspacePath) -> bool {
+        match self {
+            Self::Everything => true,
+            // Names that continue the folder's own (`a-b` after `a`) sort between it and what is below it.
+            Self::Though(paths) => paths
+                .range(folder.clone()..)
+                .take_while(|path| path.as_str().starts_with(folder.as_str()))
+                .any(|path| path.is_within(folder)),
+        }
+    }
 }
 
 /// How many links one path may go through before it counts as a loop; Linux allows as many.

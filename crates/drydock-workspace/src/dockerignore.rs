@@ -1,0 +1,224 @@
+//! `.dockerignore` with the rules of BuildKit's `patternmatcher`.
+
+use drydock_lockfile::WorkspacePath;
+
+/// The patterns of a `.dockerignore`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dockerignore {
+    patterns: Vec<Pattern>,
+}
+
+#[derive(Debug, Clone)]
+struct Pattern {
+    /// It begins with `!`: what it matches is not ignored after all.
+    exception: bool,
+    /// `**` with nothing but plain characters behind: the matcher compares the end of the path, whatever is before.
+    suffix: Option<String>,
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Char(char),
+    /// `*`
+    AnyInPart,
+    /// `?`
+    OneInPart,
+    /// `**` at the end
+    Anything,
+    /// `**/`
+    AnyFolders,
+    /// `[a-z]`
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+impl Dockerignore {
+    /// Reads the lines of a `.dockerignore`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let patterns = text.lines().filter(|line| !line.starts_with('#')).filter_map(pattern).collect();
+        Self { patterns }
+    }
+
+    /// Whether the file or folder at `path` stays out, by itself or because a folder above it does.
+    pub(crate) fn ignores(&self, path: &WorkspacePath) -> bool {
+        let mut ignored = false;
+        for pattern in &self.patterns {
+            if pattern.exception == ignored && pattern.matches_here_or_above(path.as_str()) {
+                ignored = !pattern.exception;
+            }
+        }
+        ignored
+    }
+
+    /// Whether something below the ignored folder at `path` may be taken back by an exception.
+    pub(crate) fn may_return_below(&self) -> bool {
+        self.patterns.iter().any(|pattern| pattern.exception)
+    }
+}
+
+fn pattern(line: &str) -> Option<Pattern> {
+    let line = line.trim();
+    let (exception, text) = match line.strip_prefix('!') {
+        Some(rest) => (true, rest.trim()),
+        None => (false, line),
+    };
+    if text.is_empty() {
+        return None;
+    }
+    let text = clean(text);
+    let text = text.strip_prefix('/').unwrap_or(&text);
+    let suffix = text.strip_prefix("**").filter(|rest| !rest.is_empty() && !rest.contains(['*', '?', '[', ']', '\\']));
+    Some(Pattern { exception, suffix: suffix.map(str::to_owned), tokens: tokens(text) })
+}
+
+/// Go's `filepath.Clean`.
+fn clean(text: &str) -> String {
+    let rooted = text.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if rooted => {}
+            part => parts.push(part),
+        }
+    }
+    match (rooted, parts.is_empty()) {
+        (true, _) => format!("/{}", parts.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => parts.join("/"),
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        tokens.push(match char {
+            '*' if chars.peek() == Some(&'*') => {
+                chars.next();
+                if chars.peek() == Some(&'/') {
+                    chars.next();
+                }
+                if chars.peek().is_none() { Token::Anything } else { Token::AnyFolders }
+            }
+            '*' => Token::AnyInPart,
+            '?' => Token::OneInPart,
+            '[' => class(&mut chars),
+            '\\' => Token::Char(chars.next().unwrap_or('\\')),
+            char => Token::Char(char),
+        });
+    }
+    tokens
+}
+
+fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Token {
+    let negated = chars.next_if_eq(&'^').is_some();
+    let mut ranges = Vec::new();
+    while let Some(char) = chars.next() {
+        let from = match char {
+            ']' => break,
+            '\\' => chars.next().unwrap_or('\\'),
+            char => char,
+        };
+        let to = if chars.next_if_eq(&'-').is_some() {
+            match chars.next() {
+                Some('\\') => chars.next().unwrap_or('\\'),
+                Some(to) => to,
+                None => from,
+            }
+        } else {
+            from
+        };
+        ranges.push((from, to));
+    }
+    Token::Class { negated, ranges }
+}
+
+impl Pattern {
+    fn matches_here_or_above(&self, path: &str) -> bool {
+        self.matches(path) || path.match_indices('/').any(|(at, _)| self.matches(&path[..at]))
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        if let Some(suffix) = &self.suffix {
+            return path.ends_with(suffix.as_str()) || suffix.strip_prefix('/') == Some(path);
+        }
+        matches(&self.tokens, &path.chars().collect::<Vec<_>>())
+    }
+}
+
+fn matches(tokens: &[Token], path: &[char]) -> bool {
+    let Some((token, after)) = tokens.split_first() else { return path.is_empty() };
+    match token {
+        Token::Char(char) => path.first() == Some(char) && matches(after, &path[1..]),
+        Token::OneInPart => path.first().is_some_and(|char| *char != '/') && matches(after, &path[1..]),
+        Token::AnyInPart => {
+            let part = path.iter().position(|char| *char == '/').unwrap_or(path.len());
+            (0..=part).any(|taken| matches(after, &path[taken..]))
+        }
+        Token::Anything => (0..=path.len()).any(|taken| matches(after, &path[taken..])),
+        Token::AnyFolders => {
+            matches(after, path)
+                || path.iter().enumerate().any(|(at, char)| *char == '/' && matches(after, &path[at + 1..]))
+        }
+        Token::Class { negated, ranges } => path.first().is_some_and(|char| {
+            ranges.iter().any(|(from, to)| (from..=to).contains(&char)) != *negated && matches(after, &path[1..])
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignores_what_buildkit_ignores() {
+        // The rules of `moby/patternmatcher`, as its documentation gives them.
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("docs", &["docs", "docs/a/b"], &["x/docs", "docs2"]),
+            ("/docs/", &["docs", "docs/a"], &["x/docs"]),
+            ("./docs/../src", &["src/a"], &["docs"]),
+            ("**/node_modules", &["node_modules", "a/node_modules", "a/node_modules/b"], &["a/node_modules2"]),
+            ("*.md", &["README.md"], &["docs/README.md"]),
+            ("**/*.md", &["README.md", "docs/x/README.md"], &["README.mdx"]),
+            (".*", &[".git", ".env.local"], &["a/.env"]),
+            ("*/temp*", &["a/temporary", "a/temp/b"], &["temp", "a/b/temp"]),
+            ("temp?", &["tempa"], &["temp", "tempab"]),
+            ("a/**", &["a/b", "a/b/c"], &["a", "ab"]),
+            ("a/**/b", &["a/b", "a/x/b", "a/x/y/b"], &["a/xb"]),
+            ("[a-c].txt", &["b.txt"], &["d.txt"]),
+            ("[^a-c].txt", &["d.txt"], &["b.txt"]),
+            (r"\*.txt", &["*.txt"], &["a.txt"]),
+            ("**foo", &["foo", "a/barfoo"], &["foobar"]),
+            ("*\n!keep.txt", &["other"], &["keep.txt"]),
+            ("dir\n!dir/keep", &["dir/other"], &["dir/keep", "dir/keep/below"]),
+            ("*.md\n!README*.md\nREADME-secret.md", &["README-secret.md", "x.md"], &["README.md"]),
+            ("# docs\n  src  ", &["src"], &["# docs", "docs"]),
+            ("**", &["a", "a/b"], &[]),
+            ("", &[], &["a"]),
+        ];
+        for (text, ignored, kept) in cases {
+            let rules = Dockerignore::parse(text);
+            for path in *ignored {
+                assert!(rules.ignores(&WorkspacePath::new(path).unwrap()), "{text:?} should ignore {path}");
+            }
+            for path in *kept {
+                assert!(!rules.ignores(&WorkspacePath::new(path).unwrap()), "{text:?} should keep {path}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in r"[a\*\?\[\]\^!\./\\ -]{0,14}", path in "[a/]{0,6}") {
+            Dockerignore::parse(&text).ignores(&WorkspacePath::new(&format!("x{path}")).unwrap());
+        }
+    }
+}
