@@ -106,13 +106,14 @@ pub(super) fn make(workshop: &Workshop<'_>, name: &str, codename: &str, recipe: 
     remove(&folder)?;
     fs_err::create_dir_all(&extra)?;
 
-    let mut debootstrap = host::as_root("debootstrap")?;
-    debootstrap.args(["--variant=minbase", "--include=ca-certificates"]);
+    // Through `env`, because sudo drops variables.
+    let mut debootstrap = host::as_root("env")?;
+    if let Some(proxy) = apt::proxy() {
+        debootstrap.arg(format!("http_proxy={proxy}"));
+    }
+    debootstrap.args(["debootstrap", "--variant=minbase", "--include=ca-certificates"]);
     debootstrap.arg("--keyring").arg(&machine.mirror.keyring);
     debootstrap.arg(codename).arg(&tree).arg(&machine.mirror.url);
-    if let Some(proxy) = apt::proxy() {
-        debootstrap.env("http_proxy", proxy);
-    }
     host::run_quiet(&mut debootstrap)?;
 
     // Files of ours are laid out by us and copied over the tree as root in one go.
