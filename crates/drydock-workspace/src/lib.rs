@@ -11,6 +11,7 @@ mod dockerignore;
 mod error;
 mod git;
 mod graph;
+mod ignoring;
 pub mod inspect;
 mod link;
 mod load;

@@ -69,6 +69,7 @@ pub(crate) fn load(tree: Arc<dyn Tree>) -> Result<Workspace, WorkspaceError> {
         npmrc,
         node,
         warnings,
+        ignoring: Arc::default(),
         tree,
     })
 }

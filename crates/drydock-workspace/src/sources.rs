@@ -1,31 +1,22 @@
 //! The files of a package that may enter a build context.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use drydock_lockfile::WorkspacePath;
-use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::dockerignore::Dockerignore;
 use crate::error::WorkspaceError;
-use crate::manager::text;
-use crate::tree::{EntryKind, Tracked, Tree, TreeEntry};
+use crate::ignoring::Ignoring;
+use crate::tree::{EntryKind, TreeEntry};
 use crate::workspace::{Package, Workspace};
 
 /// Lists files as a build may see them.
 ///
 /// Left out: what the root's `.dockerignore` or a `.gitignore` ignores (a file that git tracks is never ignored, as
 /// for git itself), `node_modules`, `.git`, drydock's own output in `.drydock`, and what [`WithheldReason`] names.
+#[derive(Debug)]
 pub struct SourceFiles<'a> {
     workspace: &'a Workspace,
-    dockerignore: Dockerignore,
-    tracked: Tracked,
-    /// `.gitignore` of folders above the workspace root, outermost first, with the root's path from there.
-    outer: Vec<(Gitignore, String)>,
-    gitignores: Mutex<BTreeMap<WorkspacePath, Option<Arc<Gitignore>>>>,
+    rules: Arc<Ignoring>,
 }
 
 /// What [`SourceFiles`] found for a package.
@@ -84,18 +75,10 @@ pub enum WithheldReason {
 }
 
 impl<'a> SourceFiles<'a> {
-    /// Reads the root's `.dockerignore`, and asks git which files it tracks though they are ignored.
+    /// Reads the root's `.dockerignore`, and asks git which files it tracks though they are ignored. Both happen once a
+    /// workspace, however often this is called.
     pub fn new(workspace: &'a Workspace) -> Result<Self, WorkspaceError> {
-        let tree = &*workspace.tree;
-        let path = WorkspacePath::new(".dockerignore").expect("a plain name stays inside");
-        let dockerignore = text(tree, &path)?.map(|text| Dockerignore::parse(&text)).unwrap_or_default();
-        Ok(Self {
-            workspace,
-            dockerignore,
-            tracked: tree.tracked()?,
-            outer: outer_gitignores(tree),
-            gitignores: Mutex::default(),
-        })
+        Ok(Self { workspace, rules: workspace.ignoring()? })
     }
 
     /// The files of one member, those of members below it left out.
@@ -127,8 +110,8 @@ impl<'a> SourceFiles<'a> {
         for (index, part) in parts.iter().enumerate() {
             at = at.join(part).expect("a part stays inside");
             let last = index + 1 == parts.len();
-            if is_never_source(part) || self.ignored(&at, !last || directory)? {
-                return Ok(!(last && self.tracked.contains(&at)));
+            if is_never_source(part) || self.rules.names(&*self.workspace.tree, &at, !last || directory)? {
+                return Ok(!(last && self.rules.tracked.contains(&at)));
             }
         }
         Ok(false)
@@ -146,13 +129,17 @@ impl<'a> SourceFiles<'a> {
             }
             let path = directory.join(&name).expect("a listed name stays inside");
             let is_directory = kind == EntryKind::Directory;
-            if self.ignored(&path, is_directory)? {
+            if self.rules.names(&*self.workspace.tree, &path, is_directory)? {
                 // Below an ignored folder only what git tracks, or an exception of .dockerignore, can come back.
-                if is_directory && self.tracked.any_below(&path) && !self.dockerignore.ignores(&path) {
+                if is_directory && self.rules.tracked.any_below(&path) && !self.rules.dockerignore.ignores(&path) {
                     self.walk_tracked(&path, skip, found)?;
-                } else if is_directory && self.dockerignore.may_return_below() && !self.git_ignored(&path, true)? {
+                } else if is_directory
+                    && self.rules.dockerignore.may_return_below()
+                    && !self.rules.git_ignored(&*self.workspace.tree, &path, true)?
+                {
                     self.walk(&path, skip, found)?;
-                } else if !is_directory && self.tracked.contains(&path) && !self.dockerignore.ignores(&path) {
+                } else if !is_directory && self.rules.tracked.contains(&path) && !self.rules.dockerignore.ignores(&path)
+                {
                     self.take(path, kind, found)?;
                 }
                 continue;
@@ -175,14 +162,14 @@ impl<'a> SourceFiles<'a> {
     ) -> Result<(), WorkspaceError> {
         for TreeEntry { name, kind } in self.workspace.tree.list(directory)? {
             let path = directory.join(&name).expect("a listed name stays inside");
-            if is_never_source(&name) || self.dockerignore.ignores(&path) {
+            if is_never_source(&name) || self.rules.dockerignore.ignores(&path) {
                 continue;
             }
             if kind != EntryKind::Directory {
-                if self.tracked.contains(&path) {
+                if self.rules.tracked.contains(&path) {
                     self.take(path, kind, found)?;
                 }
-            } else if self.tracked.any_below(&path) && !skip(&path) {
+            } else if self.rules.tracked.any_below(&path) && !skip(&path) {
                 self.walk_tracked(&path, skip, found)?;
             }
         }
@@ -229,54 +216,6 @@ impl<'a> SourceFiles<'a> {
         }
         Ok(None)
     }
-
-    fn ignored(&self, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
-        Ok(self.dockerignore.ignores(path) || self.git_ignored(path, directory)?)
-    }
-
-    /// Asks the `.gitignore` files from the innermost folder outwards; the first that speaks decides.
-    fn git_ignored(&self, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
-        if matches!(self.tracked, Tracked::Everything) {
-            return Ok(false);
-        }
-        let mut folder = path.parent();
-        while let Some(at) = folder {
-            if let Some(rules) = self.gitignore(&at)? {
-                let below = path.strip_prefix(&at).expect("the folder is above the path");
-                match rules.matched(Path::new(below), directory) {
-                    Match::Ignore(_) => return Ok(true),
-                    Match::Whitelist(_) => return Ok(false),
-                    Match::None => {}
-                }
-            }
-            folder = at.parent();
-        }
-        for (rules, root) in self.outer.iter().rev() {
-            match rules.matched(Path::new(&format!("{root}/{path}")), directory) {
-                Match::Ignore(_) => return Ok(true),
-                Match::Whitelist(_) => return Ok(false),
-                Match::None => {}
-            }
-        }
-        Ok(false)
-    }
-
-    fn gitignore(&self, folder: &WorkspacePath) -> Result<Option<Arc<Gitignore>>, WorkspaceError> {
-        const HELD: &str = "nothing panics while the lock is held";
-        if let Some(known) = self.gitignores.lock().expect(HELD).get(folder) {
-            return Ok(known.clone());
-        }
-        let path = folder.join(".gitignore").expect("a plain name stays inside");
-        let rules = self.workspace.tree.read(&path)?.map(|bytes| Arc::new(rules(&String::from_utf8_lossy(&bytes))));
-        self.gitignores.lock().expect(HELD).insert(folder.clone(), rules.clone());
-        Ok(rules)
-    }
-}
-
-impl fmt::Debug for SourceFiles<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("SourceFiles").field("dockerignore", &self.dockerignore).finish_non_exhaustive()
-    }
 }
 
 impl PackageFiles {
@@ -314,36 +253,4 @@ fn holds_token(text: &str) -> bool {
         let secret = ["_authToken", "_auth", "_password", "npmAuthToken", "npmAuthIdent"];
         secret.iter().any(|name| key.ends_with(name)) && !value.is_empty() && !value.contains("${")
     })
-}
-
-fn rules(text: &str) -> Gitignore {
-    let mut builder = GitignoreBuilder::new(".");
-    for line in text.lines() {
-        // A line that is no pattern matches nothing, for git as well.
-        let _ = builder.add_line(None, line);
-    }
-    builder.build().unwrap_or_else(|_| Gitignore::empty())
-}
-
-/// The `.gitignore` files above the root up to the folder that holds `.git`.
-fn outer_gitignores(tree: &dyn Tree) -> Vec<(Gitignore, String)> {
-    let Some(root) = tree.disk_path(&WorkspacePath::root()).and_then(|root| root.canonicalize_utf8().ok()) else {
-        return Vec::new();
-    };
-    if root.join(".git").exists() {
-        return Vec::new();
-    }
-    let mut outer = Vec::new();
-    for folder in root.ancestors().skip(1) {
-        let below = root.strip_prefix(folder).expect("an ancestor is a prefix").to_string();
-        if let Ok(text) = fs_err::read_to_string(folder.join(".gitignore")) {
-            outer.push((rules(&text), below));
-        }
-        if folder.join(".git").exists() {
-            outer.reverse();
-            return outer;
-        }
-    }
-    // No repository above: these files belong to nobody.
-    Vec::new()
 }

@@ -1,12 +1,13 @@
 //! A workspace as it was read: its packages, its package manager, its lockfile.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{Manifest, PackageName, WorkspacePath};
 
 use crate::error::WorkspaceError;
+use crate::ignoring::Ignoring;
 use crate::tree::Tree;
 
 /// What a tree says about its packages. Everything in it is in a stable order.
@@ -31,6 +32,8 @@ pub struct Workspace {
     pub node: Option<NodeVersion>,
     /// What was odd.
     pub warnings: Vec<Warning>,
+    /// Read when the first file is asked for; most commands never do.
+    pub(crate) ignoring: Arc<OnceLock<Arc<Ignoring>>>,
 }
 
 /// A folder with a `package.json`.
@@ -96,6 +99,14 @@ impl Workspace {
     /// Reads the manifests, the lockfile and the settings of `tree`.
     pub fn load(tree: Arc<dyn Tree>) -> Result<Self, WorkspaceError> {
         crate::load::load(tree)
+    }
+
+    pub(crate) fn ignoring(&self) -> Result<Arc<Ignoring>, WorkspaceError> {
+        if let Some(known) = self.ignoring.get() {
+            return Ok(Arc::clone(known));
+        }
+        let rules = Arc::new(Ignoring::new(&*self.tree)?);
+        Ok(Arc::clone(self.ignoring.get_or_init(|| rules)))
     }
 
     /// The member called `name`.
