@@ -1,5 +1,7 @@
 //! Real repositories: every member's closures are sealed and proven, none falls back to the whole lockfile.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and speak")]
+
 mod support;
 
 use drydock_lockfile::{InstallGraph, Selection, Shape};

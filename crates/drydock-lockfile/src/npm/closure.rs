@@ -91,6 +91,7 @@ impl NpmGraph<'_> {
     fn keep_as_npm(&self, selection: &Selection) -> Result<EntrySet, LockfileError> {
         let strict = self.walk(&selection.packages, selection, Walk::Production)?;
         let members: Vec<WorkspacePath> = self.members_in(&strict).into_iter().collect();
+        let links = self.member_links(&strict);
         let survey = self.walk(&members, selection, Walk::Survey)?;
         let flags = Flags::compute(
             self.lock.len(),
@@ -101,15 +102,14 @@ impl NpmGraph<'_> {
             |id, visit| {
                 for edge in self.edges(id) {
                     let Some(to) = edge.to.filter(|to| survey.contains(*to)) else { continue };
-                    if edge.kind == EdgeKind::Workspace {
-                        let member = self.lock.place(to).target.and_then(|target| self.member_at(target));
-                        if !member.is_some_and(|(directory, _)| members.binary_search(directory).is_ok()) {
-                            continue;
-                        }
-                    } else if id == EntryId::ROOT && !Self::root_policy_admits(selection, edge.name) {
-                        continue;
+                    if id != EntryId::ROOT || Self::root_policy_admits(selection, edge.name) {
+                        visit(edge.kind, to);
                     }
-                    visit(edge.kind, to);
+                }
+                if id == EntryId::ROOT {
+                    for link in &links {
+                        visit(EdgeKind::Production, *link);
+                    }
                 }
             },
         );
@@ -148,8 +148,7 @@ impl NpmGraph<'_> {
     }
 
     pub(crate) fn members_in(&self, keep: &EntrySet) -> BTreeSet<WorkspacePath> {
-        let directories = keep.iter().filter_map(|id| self.member_at(id));
-        directories.map(|(directory, _)| directory.clone()).collect()
+        self.directories(keep).map(|(directory, _)| directory.clone()).collect()
     }
 
     pub(crate) fn closure(&self, selection: &Selection) -> Result<Closure, LockfileError> {
@@ -179,21 +178,22 @@ impl Walker<'_, '_> {
             return Err(self.outside(id, location));
         }
         let place = lock.place(id);
-        match place.target {
-            Some(target) => self.add(target)?,
-            None => {
-                let resolved = entry.resolved.get().unwrap_or_default();
-                if WorkspacePath::new(resolved).is_err() {
-                    return Err(self.outside(id, resolved));
-                }
-                return Err(LockfileError::MissingLinkTarget {
-                    lockfile: lock.path().clone(),
-                    link: location.to_owned(),
-                    target: resolved.to_owned(),
-                    snippet: lock.snippet(location, "leads nowhere"),
-                });
+        let Some(target) = place.target else {
+            let resolved = entry.resolved.get().unwrap_or_default();
+            if WorkspacePath::new(resolved).is_err() {
+                return Err(self.outside(id, resolved));
             }
+            return Err(LockfileError::MissingLinkTarget {
+                lockfile: lock.path().clone(),
+                link: location.to_owned(),
+                target: resolved.to_owned(),
+                snippet: lock.snippet(location, "leads nowhere"),
+            });
+        };
+        if is_outside(lock.location(target)) {
+            return Err(self.outside(id, lock.location(target)));
         }
+        self.add(target)?;
         if let Some((directory, member)) = graph.member_at(id) {
             let Some(link) = member.link else { return Err(graph.member_missing(directory)) };
             self.add(link)?;
@@ -227,7 +227,7 @@ impl Walker<'_, '_> {
     fn visit_root(&mut self, selection: &Selection, walk: Walk) -> Result<(), LockfileError> {
         let graph = self.graph;
         for edge in graph.edges(EntryId::ROOT) {
-            if edge.kind != EdgeKind::Workspace && NpmGraph::root_policy_admits(selection, edge.name) {
+            if NpmGraph::root_policy_admits(selection, edge.name) {
                 self.follow(EntryId::ROOT, edge, walk)?;
             }
         }
@@ -251,7 +251,7 @@ impl Walker<'_, '_> {
 
     fn follow(&mut self, from: EntryId, edge: Edge<'_>, walk: Walk) -> Result<(), LockfileError> {
         let followed = match edge.kind {
-            EdgeKind::Workspace | EdgeKind::PeerOptional => false,
+            EdgeKind::PeerOptional => false,
             EdgeKind::Development => walk != Walk::Production,
             EdgeKind::Production | EdgeKind::Optional | EdgeKind::Peer => true,
         };

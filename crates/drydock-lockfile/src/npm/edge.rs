@@ -7,8 +7,6 @@ use crate::manifest::DependencyKind;
 /// What an edge demands of its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum EdgeKind {
-    /// The root needs each of its members.
-    Workspace,
     Production,
     Development,
     Optional,

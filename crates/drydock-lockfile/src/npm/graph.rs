@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::error::LockfileError;
 use crate::install::PruneInput;
 use crate::manifest::{DependencyKind, Manifest};
+use crate::npm::closure::EntrySet;
 use crate::npm::edge::{EdgeKind, effective};
 use crate::npm::lock::{Edge, EntryId, NpmLock};
 use crate::npmrc::Npmrc;
@@ -91,16 +92,24 @@ impl<'a> NpmGraph<'a> {
     fn root_edges(&self) -> Vec<Edge<'a>> {
         let mut edges = self.manifest_edges(EntryId::ROOT, self.input.root);
         edges.retain(|edge| !self.member_names.contains_key(edge.name));
-        edges.extend(self.members.values().map(|member| Edge {
-            name: member.name,
-            spec: "*",
-            kind: EdgeKind::Workspace,
-            to: member.link,
-        }));
         edges
     }
 
-    /// The edges of an entry, one for each name.
+    /// The root's links to the members that a set keeps.
+    pub(crate) fn member_links(&self, keep: &EntrySet) -> Vec<EntryId> {
+        self.directories(keep).filter_map(|(_, member)| member.link).collect()
+    }
+
+    /// The members that a set keeps, in order of their directories.
+    pub(crate) fn directories<'g>(
+        &'g self,
+        keep: &'g EntrySet,
+    ) -> impl Iterator<Item = (&'a WorkspacePath, Member<'a>)> + use<'g, 'a> {
+        let directories = keep.iter().filter(|id| self.lock.is_top(*id) && !self.lock.entry(*id).link.0);
+        directories.filter_map(|id| self.member_at(id))
+    }
+
+    /// The edges of an entry, one for each name. The root's edges to its members are not among them.
     pub(crate) fn edges(&self, id: EntryId) -> impl Iterator<Item = Edge<'_>> {
         let top = self.tops.get(&id);
         let from_disk = top.map(|top| top.edges.iter().copied());

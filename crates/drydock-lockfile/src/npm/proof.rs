@@ -115,7 +115,7 @@ impl Proof<'_, '_, '_> {
 
     fn check_edges(&self, id: EntryId, pruned: EntryId) -> Result<(), Unproven> {
         let mut left: HashMap<&str, Edge<'_>> =
-            self.whole.admitted(id, self.keep, self.selection).map(|edge| (edge.name, edge)).collect();
+            self.whole.admitted(id, self.selection).map(|edge| (edge.name, edge)).collect();
         let foreign = self.whole.is_foreign(id);
         let from = self.whole.lock.location(id);
         for edge in self.pruned.edges(pruned) {
@@ -130,7 +130,7 @@ impl Proof<'_, '_, '_> {
                 return Err(self
                     .failure(id, format!("`{}` would be {} instead of {}", edge.name, place(found), place(expected))));
             }
-            let Some(to) = edge.to.filter(|_| edge.kind != EdgeKind::Workspace && !foreign) else { continue };
+            let Some(to) = edge.to.filter(|_| !foreign) else { continue };
             let overridden = self.selection.shape == Shape::Raw && self.whole.input.root.field("overrides").is_some();
             if !overridden && !is_satisfied(edge.spec, self.pruned.candidate(to), from) {
                 return Err(self.failure(id, format!("`{}` does not satisfy `{}`", edge.name, edge.spec)));
@@ -143,10 +143,21 @@ impl Proof<'_, '_, '_> {
     /// npm removes what nothing leads to.
     fn check_reachable(&self) -> Result<(), Unproven> {
         let lock: &NpmLock = self.pruned.lock;
+        let mut links = Vec::new();
+        for member in self.pruned.members.values() {
+            let Some(link) = member.link else {
+                let entry = member.manifest.path().parent().unwrap_or_default().to_string();
+                return Err(Unproven { entry, reason: "the root would not link to it".to_owned() });
+            };
+            links.push(link);
+        }
         let flags = Flags::compute(
             lock.len(),
             |id| lock.place(id).target.filter(|target| *target != id),
             |id, visit| {
+                for link in links.iter().filter(|_| id == EntryId::ROOT) {
+                    visit(EdgeKind::Production, *link);
+                }
                 for edge in self.pruned.edges(id) {
                     if let Some(to) = edge.to {
                         visit(edge.kind, to);

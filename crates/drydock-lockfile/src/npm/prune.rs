@@ -177,10 +177,14 @@ impl NpmGraph<'_> {
 
     /// npm's flags in the pruned tree.
     fn pruned_flags(&self, keep: &EntrySet, selection: &Selection) -> Flags {
+        let links = self.member_links(keep);
         Flags::compute(
             self.lock.len(),
             |id| self.lock.place(id).target.filter(|target| *target != id),
             |id, visit| {
+                for link in links.iter().filter(|_| id == EntryId::ROOT) {
+                    visit(EdgeKind::Production, *link);
+                }
                 for edge in self.emitted(id, keep, selection) {
                     if let Some(to) = edge.whole.to.filter(|to| keep.contains(*to)) {
                         visit(edge.kind, to);

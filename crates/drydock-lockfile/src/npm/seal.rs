@@ -9,7 +9,7 @@ use crate::npm::closure::EntrySet;
 use crate::npm::edge::EdgeKind;
 use crate::npm::graph::NpmGraph;
 use crate::npm::lock::{Edge, EntryId};
-use crate::npm::spec::{Candidate, Spec, is_satisfied, is_version};
+use crate::npm::spec::{Candidate, is_satisfied, is_version, names_source};
 
 /// The four maps of an entry or a manifest, each name in one of them only.
 #[derive(Debug, Default)]
@@ -33,7 +33,6 @@ impl<'g> Maps<'g> {
 
     fn put(&mut self, kind: EdgeKind, name: &'g str, spec: Cow<'g, str>) {
         match kind {
-            EdgeKind::Workspace => return,
             EdgeKind::Production => self.production.insert(name, spec),
             EdgeKind::Development => self.development.insert(name, spec),
             EdgeKind::Optional => self.optional.insert(name, spec),
@@ -50,23 +49,18 @@ impl<'g> Maps<'g> {
 #[derive(Debug)]
 pub(crate) struct EmittedEdge<'g> {
     pub(crate) kind: EdgeKind,
-    pub(crate) spec: Cow<'g, str>,
     /// The edge of the whole lockfile it stands for.
     pub(crate) whole: Edge<'g>,
+    /// Its text is to name exactly this entry.
+    sealed_to: Option<EntryId>,
 }
 
 impl NpmGraph<'_> {
     /// The edges of a kept entry that the install is to have: none for development in production, what the root
     /// policy leaves out, members that are not kept.
-    pub(crate) fn admitted<'g>(
-        &'g self,
-        id: EntryId,
-        keep: &'g EntrySet,
-        selection: &'g Selection,
-    ) -> impl Iterator<Item = Edge<'g>> {
+    pub(crate) fn admitted<'g>(&'g self, id: EntryId, selection: &'g Selection) -> impl Iterator<Item = Edge<'g>> {
         let everything = selection.shape == Shape::Whole;
         self.edges(id).filter(move |edge| match edge.kind {
-            EdgeKind::Workspace => edge.to.is_some_and(|to| keep.contains(to)),
             _ if everything => true,
             _ if id == EntryId::ROOT && !Self::root_policy_admits(selection, edge.name) => false,
             EdgeKind::Development => selection.kind == ClosureKind::Build,
@@ -82,9 +76,9 @@ impl NpmGraph<'_> {
         selection: &'g Selection,
     ) -> impl Iterator<Item = EmittedEdge<'g>> {
         let sealed = selection.shape == Shape::Sealed && !self.is_foreign(id);
-        self.admitted(id, keep, selection).filter_map(move |whole| {
-            if !sealed || whole.kind == EdgeKind::Workspace {
-                return Some(EmittedEdge { kind: whole.kind, spec: Cow::Borrowed(whole.spec), whole });
+        self.admitted(id, selection).filter_map(move |whole| {
+            if !sealed {
+                return Some(EmittedEdge { kind: whole.kind, whole, sealed_to: None });
             }
             let kept = whole.to.filter(|to| keep.contains(*to));
             let kind = match (whole.kind, kept) {
@@ -95,8 +89,7 @@ impl NpmGraph<'_> {
                 (EdgeKind::Peer, Some(to)) if self.is_own_child(id, to) => EdgeKind::Production,
                 (kind, _) => kind,
             };
-            let spec = kept.map_or(Cow::Borrowed(whole.spec), |to| self.sealed_spec(id, whole, to));
-            Some(EmittedEdge { kind, spec, whole })
+            Some(EmittedEdge { kind, whole, sealed_to: kept })
         })
     }
 
@@ -104,7 +97,8 @@ impl NpmGraph<'_> {
     pub(crate) fn maps<'g>(&'g self, id: EntryId, keep: &'g EntrySet, selection: &'g Selection) -> Maps<'g> {
         let mut maps = Maps::default();
         for edge in self.emitted(id, keep, selection) {
-            maps.put(edge.kind, edge.whole.name, edge.spec);
+            let spec = edge.sealed_to.map_or(Cow::Borrowed(edge.whole.spec), |to| self.sealed_spec(id, edge.whole, to));
+            maps.put(edge.kind, edge.whole.name, spec);
         }
         maps
     }
@@ -119,12 +113,8 @@ impl NpmGraph<'_> {
         let entry = self.lock.entry(to);
         let candidate = self.candidate(to);
         let unchanged = Cow::Borrowed(edge.spec);
-        match Spec::classify(edge.spec) {
-            Spec::Git | Spec::Remote(_) | Spec::File(_)
-                if is_satisfied(edge.spec, candidate, self.lock.location(from)) =>
-            {
-                unchanged
-            }
+        match names_source(edge.spec) {
+            true if is_satisfied(edge.spec, candidate, self.lock.location(from)) => unchanged,
             _ if entry.link.0 => Cow::Borrowed("*"),
             _ => match (entry.version.get(), entry.name.get()) {
                 (Some(version), _) if !is_version(version) => unchanged,

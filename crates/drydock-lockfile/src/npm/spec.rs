@@ -58,6 +58,13 @@ impl<'a> Spec<'a> {
     }
 }
 
+/// Whether a text names a source (a repository, an address, a file) instead of versions.
+pub(crate) fn names_source(text: &str) -> bool {
+    // Versions, ranges and tags have none of these; most texts are told apart without parsing a range.
+    let suspicious = text.contains(['/', ':', '\\']) || text.trim_start().starts_with('.') || is_tarball(text);
+    suspicious && matches!(Spec::classify(text), Spec::Git | Spec::Remote(_) | Spec::File(_))
+}
+
 fn is_git(text: &str) -> bool {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
@@ -83,13 +90,21 @@ fn is_git(text: &str) -> bool {
 }
 
 fn is_tarball(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    [".tgz", ".tar.gz", ".tar"].iter().any(|ending| lower.ends_with(ending))
+    [".tgz", ".tar.gz", ".tar"].iter().any(|ending| {
+        let tail = text.len().checked_sub(ending.len()).and_then(|at| text.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+    })
 }
 
-/// Whether a text names one version that npm's semver can compare.
+/// Whether a text is one complete version, `1.2.3-pre+build`, as npm's semver demands it.
 pub(crate) fn is_version(text: &str) -> bool {
-    Version::parse(text).is_ok()
+    let (numbers, rest) = text.find(['-', '+']).map_or((text, ""), |at| text.split_at(at));
+    let numbers: Vec<&str> = numbers.split('.').collect();
+    let identifier =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    numbers.len() == 3
+        && numbers.iter().all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        && (rest.is_empty() || rest[1..].split(['.', '+']).all(identifier))
 }
 
 /// Whether a version lies in a range, as npm compares them: loosely, pre-releases only where the range names one.
@@ -118,6 +133,9 @@ pub(crate) struct Candidate<'a> {
 /// Whether npm takes a candidate for a spec. `from` is the directory that relative paths start at. Git repositories
 /// count as matching when the candidate comes from git: the lockfile alone cannot say more.
 pub(crate) fn is_satisfied(spec: &str, candidate: Candidate<'_>, from: &str) -> bool {
+    if candidate.version == Some(spec) && is_version(spec) {
+        return true;
+    }
     let resolved = candidate.entry.resolved.get();
     let from_git = resolved.is_some_and(|resolved| resolved.starts_with("git"));
     match Spec::classify(spec) {
@@ -178,6 +196,16 @@ mod tests {
             ("https://example.org/x.tgz", Remote("https://example.org/x.tgz")),
         ] {
             assert_eq!(Spec::classify(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_complete() {
+        for version in ["1.2.3", "0.0.0-alpha.1", "1.2.3+build.5", "1.2.3-rc-1.x+b"] {
+            assert!(is_version(version), "{version}");
+        }
+        for other in ["1.2", "1.2.3.4", "v1.2.3", "^1.2.3", "1.2.x", "", "1.2.3-", "latest"] {
+            assert!(!is_version(other), "{other}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::manifest::{DependencyKind, Manifest};
 use crate::npm::edge::EdgeKind;
 use crate::npm::graph::{Member, NpmGraph};
 use crate::npm::lock::{Edge, EntryId};
-use crate::npm::spec::{Spec, is_satisfied};
+use crate::npm::spec::{Spec, is_satisfied, names_source};
 use crate::path::WorkspacePath;
 
 impl NpmGraph<'_> {
@@ -60,7 +60,7 @@ impl NpmGraph<'_> {
 
     fn compare(&self, id: EntryId, manifest: &Manifest, found: &mut Vec<Mismatch>, warnings: &mut Vec<Warning>) {
         let locked: HashMap<&str, Edge<'_>> = self.lock.edges(id).map(|edge| (edge.name, edge)).collect();
-        for edge in self.edges(id).filter(|edge| edge.kind != EdgeKind::Workspace) {
+        for edge in self.edges(id) {
             let recorded = locked.get(edge.name).is_some_and(|locked| locked.spec == edge.spec);
             let fact = match edge.to {
                 None if edge.kind == EdgeKind::PeerOptional || (recorded && edge.kind.is_optional()) => continue,
@@ -77,7 +77,7 @@ impl NpmGraph<'_> {
                         continue; // npm leaves it out rather than failing
                     }
                     let version = candidate.version.unwrap_or("another source");
-                    if recorded && !is_source(edge.spec) {
+                    if recorded && !names_source(edge.spec) {
                         if !self.is_overridden(edge.name) {
                             warnings.push(contradiction(manifest, edge, version));
                         }
@@ -113,11 +113,6 @@ impl NpmGraph<'_> {
                 .any(|key| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('@')))
         })
     }
-}
-
-/// A spec that names a source instead of versions.
-fn is_source(spec: &str) -> bool {
-    matches!(Spec::classify(spec), Spec::Git | Spec::Remote(_) | Spec::File(_))
 }
 
 fn contradiction(manifest: &Manifest, edge: Edge<'_>, version: &str) -> Warning {

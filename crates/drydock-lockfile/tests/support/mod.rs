@@ -1,6 +1,7 @@
 //! Workspaces read from disk or written down in tests.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail and speak")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,9 @@ pub(crate) struct Workspace {
     pub(crate) lockfile: Lockfile,
     pub(crate) root: Manifest,
     pub(crate) members: BTreeMap<WorkspacePath, Manifest>,
+    pub(crate) linked: BTreeMap<WorkspacePath, Manifest>,
     pub(crate) npmrc: Option<String>,
-    pub(crate) pnpm_workspace: Option<String>,
+    pub(crate) pnpm_settings: Option<String>,
     pub(crate) bin_files: BTreeMap<WorkspacePath, bool>,
 }
 
@@ -27,15 +29,59 @@ impl Workspace {
     pub(crate) fn with<T>(&self, body: impl FnOnce(PruneInput<'_>) -> T) -> T {
         let members: BTreeMap<WorkspacePath, &Manifest> =
             self.members.iter().map(|(directory, manifest)| (directory.clone(), manifest)).collect();
+        let linked: BTreeMap<WorkspacePath, &Manifest> =
+            self.linked.iter().map(|(directory, manifest)| (directory.clone(), manifest)).collect();
         body(PruneInput {
             lockfile: &self.lockfile,
             root: &self.root,
             members: &members,
-            linked: &BTreeMap::new(),
+            linked: &linked,
             npmrc: self.npmrc.as_deref(),
-            pnpm_workspace: self.pnpm_workspace.as_deref(),
+            pnpm_workspace: self.pnpm_settings.as_deref(),
             bin_files: &self.bin_files,
         })
+    }
+
+    /// A workspace written down as one text: `== path` begins a file. Manifests in directories that the root's
+    /// `workspaces` lists are members, others are linked directories. `== path *` is an executable file that exists,
+    /// `== path -` one that is not executable; both are bins.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut files: BTreeMap<&str, String> = BTreeMap::new();
+        let mut bin_files = BTreeMap::new();
+        let mut current = "";
+        for line in text.lines() {
+            if let Some(header) = line.trim_start().strip_prefix("== ") {
+                match header.trim().rsplit_once(' ') {
+                    Some((file, mode)) => drop(bin_files.insert(path(file), mode == "*")),
+                    None => current = header.trim(),
+                }
+            } else {
+                let content = files.entry(current).or_default();
+                content.push_str(line);
+                content.push('\n');
+            }
+        }
+        let manifest = |file: &str, content: &str| Manifest::parse(path(file), content).unwrap();
+        let root = manifest("package.json", &files["package.json"]);
+        let listed: Vec<WorkspacePath> = root.workspaces().unwrap_or_default().into_iter().map(path).collect();
+        let (lock_path, lock) = files
+            .iter()
+            .find(|(file, _)| ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"].contains(*file))
+            .unwrap();
+        let nested = files.iter().filter_map(|(file, content)| {
+            let directory = file.strip_suffix("/package.json")?;
+            Some((path(directory), manifest(file, content)))
+        });
+        let (members, linked) = nested.partition(|(directory, _)| listed.contains(directory));
+        Self {
+            lockfile: Lockfile::parse(path(lock_path), lock).unwrap(),
+            members,
+            linked,
+            npmrc: files.get(".npmrc").cloned(),
+            pnpm_settings: files.get("pnpm-workspace.yaml").cloned(),
+            bin_files,
+            root,
+        }
     }
 
     /// Reads a workspace whose patterns are plain directories or end in `/*` or `/**`.
@@ -47,7 +93,7 @@ impl Workspace {
             Manifest::parse(path, &text).unwrap()
         };
         let root = manifest("");
-        let pnpm_workspace = read("pnpm-workspace.yaml");
+        let pnpm_settings = read("pnpm-workspace.yaml");
         let lock_name = ["package-lock.json", "pnpm-lock.yaml"].into_iter().find(|name| directory.join(name).exists());
         let lock_name = lock_name.unwrap_or_else(|| panic!("{} has no lockfile", directory.display()));
         let lockfile = Lockfile::parse(path(lock_name), &read(lock_name).unwrap()).unwrap();
@@ -61,7 +107,7 @@ impl Workspace {
             }
         }
         let npmrc = read(".npmrc");
-        Self { lockfile, members, npmrc, pnpm_workspace, bin_files: BTreeMap::new(), root }
+        Self { lockfile, members, linked: BTreeMap::new(), npmrc, pnpm_settings, bin_files: BTreeMap::new(), root }
     }
 }
 

@@ -1,0 +1,235 @@
+//! npm itself is the judge: what its resolver loads from the sealed files is exactly what it would install of the
+//! whole lockfile for the same packages.
+//!
+//! Without settings a sample of the corpus is judged by the npm on the PATH. With `DRYDOCK_ORACLE=all` every package of
+//! every repository is judged, by the newest npm 10 and npm 11.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and speak")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use drydock_lockfile::{ClosureKind, InstallGraph, PruneInput, PrunedInstall, Selection, Shape, WorkspacePath};
+use serde_json::{Value, json};
+use support::{Workspace, corpus_workspaces};
+
+/// One closure to be judged.
+struct Case {
+    name: String,
+    keep: BTreeSet<String>,
+    sealed: PathBuf,
+    whole: PathBuf,
+    omit_dev: bool,
+    tops: BTreeSet<String>,
+}
+
+#[test]
+fn npm_loads_from_sealed_files_what_it_would_install() {
+    let all = std::env::var("DRYDOCK_ORACLE").is_ok_and(|value| value == "all");
+    let scratch = tempfile::tempdir().unwrap();
+    let mut cases = Vec::new();
+    for (name, folder) in corpus_workspaces() {
+        let workspace = Workspace::load(&folder);
+        let members: Vec<WorkspacePath> = workspace.members.keys().cloned().collect();
+        // The sample: the smallest repository whole, of the others the first member.
+        let sample = if all || name == "mcp-servers" { members.len() } else { 1 };
+        for member in members.iter().take(sample) {
+            for kind in [ClosureKind::Build, ClosureKind::Production] {
+                let selection = Selection { kind, ..Selection::build(vec![member.clone()]) };
+                let name = format!("{name}/{member} {kind:?}");
+                cases.push(workspace.with(|input| prepare(name, input, &selection, scratch.path(), cases.len())));
+            }
+        }
+    }
+    let npms = if all { vec![npm_of("10"), npm_of("11")] } else { vec![npm_on_path()] };
+    for npm in npms {
+        judge_all(&npm, &cases);
+    }
+}
+
+fn judge_all(npm: &Path, cases: &[Case]) {
+    let manifest = fs_err::read_to_string(npm.join("package.json")).unwrap();
+    let version = serde_json::from_str::<Value>(&manifest).unwrap()["version"].as_str().unwrap().to_owned();
+    let request = |case: &Case, directory: &Path, offline: bool| {
+        json!({
+            "name": case.name, "directory": directory, "offline": offline,
+            "omitDev": case.omit_dev && !offline, "tops": case.tops,
+        })
+    };
+    let sealed = ask(npm, cases.iter().map(|case| request(case, &case.sealed, true)).collect());
+    let whole = ask(npm, cases.iter().map(|case| request(case, &case.whole, false)).collect());
+    let mut failures = Vec::new();
+    let mut with_optional_peers = 0;
+    for ((case, sealed), whole) in cases.iter().zip(&sealed).zip(&whole) {
+        let mut differences = Vec::new();
+        for (side, verdict) in [("sealed", sealed), ("whole", whole)] {
+            for problem in verdict["error"].as_str().into_iter().chain(texts(&verdict["errors"])) {
+                differences.push(format!("{side}: {problem}"));
+            }
+        }
+        let empty = serde_json::Map::new();
+        let (loaded, expected) =
+            (sealed["nodes"].as_object().unwrap_or(&empty), whole["nodes"].as_object().unwrap_or(&empty));
+        let locations: BTreeSet<&str> = loaded.keys().map(String::as_str).collect();
+        let kept: BTreeSet<&str> = case.keep.iter().map(String::as_str).collect();
+        differences.extend(kept.symmetric_difference(&locations).map(|at| format!("sealed files and closure: {at}")));
+        let installed: BTreeSet<&str> = expected.keys().map(String::as_str).collect();
+        for at in installed.symmetric_difference(&locations) {
+            let side = if installed.contains(at) { "whole" } else { "sealed" };
+            differences.push(format!("only {side}: {at}"));
+        }
+        for (at, node) in loaded {
+            let Some(other) = expected.get(at) else { continue };
+            differences.extend(differs(at, node, other));
+        }
+        with_optional_peers +=
+            usize::from(whole["superfluous"].as_array().is_some_and(|left_out| !left_out.is_empty()));
+        if !differences.is_empty() {
+            failures.push(format!(
+                "{}: {} differences\n    {}",
+                case.name,
+                differences.len(),
+                differences.iter().take(12).cloned().collect::<Vec<_>>().join("\n    ")
+            ));
+        }
+    }
+    println!(
+        "npm {version}: {} of {} closures identical ({with_optional_peers} after leaving out what only optional peers account for)",
+        cases.len() - failures.len(),
+        cases.len()
+    );
+    assert!(failures.is_empty(), "npm {version}:\n  {}", failures.join("\n  "));
+}
+
+/// What differs between the loaded and the expected package at a location.
+fn differs(at: &str, loaded: &Value, expected: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for key in ["version", "name", "resolved", "integrity", "bin", "script", "inert"] {
+        if loaded[key] != expected[key] {
+            found.push(format!("{at}: {key} {} instead of {}", loaded[key], expected[key]));
+        }
+    }
+    let (Some(loaded), Some(expected)) = (loaded["edges"].as_object(), expected["edges"].as_object()) else {
+        return found;
+    };
+    for (name, to) in loaded {
+        if expected.get(name) != Some(to) {
+            found.push(format!("{at}: {name} leads to {to} instead of {:?}", expected.get(name)));
+        }
+    }
+    found
+}
+
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn prepare(name: String, input: PruneInput<'_>, selection: &Selection, scratch: &Path, number: usize) -> Case {
+    let graph = InstallGraph::new(input).unwrap();
+    let install = graph.prune(selection).unwrap();
+    assert_eq!(install.shape, Shape::Sealed, "{name}: {:?}", install.warnings);
+    let sealed = scratch.join(format!("{number}/sealed"));
+    for (path, file) in &install.files {
+        write(&sealed.join(path.as_str()), &file.bytes);
+    }
+    // Production is decided on the tree with development dependencies: their members are on disk too.
+    let survey = Selection::build(install.members.iter().cloned().collect());
+    let on_disk = graph.closure(&survey).unwrap().members().clone();
+    let whole = scratch.join(format!("{number}/whole"));
+    write_whole(input, &install, &on_disk, &whole);
+    let mut tops: BTreeSet<String> = install.members.iter().map(|member| member.as_str().to_owned()).collect();
+    tops.insert(String::new());
+    let omit_dev = selection.kind == ClosureKind::Production;
+    Case { name, keep: install.entries, sealed, whole, omit_dev, tops }
+}
+
+/// The whole lockfile beside the real manifests of some members; the root names only the kept ones.
+fn write_whole(input: PruneInput<'_>, install: &PrunedInstall, on_disk: &BTreeSet<WorkspacePath>, directory: &Path) {
+    write(&directory.join("package-lock.json"), input.lockfile.text().as_bytes());
+    if let Some(npmrc) = input.npmrc {
+        write(&directory.join(".npmrc"), npmrc.as_bytes());
+    }
+    let mut root = input.root.fields().clone();
+    let absent: BTreeSet<&str> = input
+        .members
+        .iter()
+        .filter(|(directory, _)| !on_disk.contains(*directory))
+        .filter_map(|(_, manifest)| manifest.name())
+        .collect();
+    for field in ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"] {
+        if let Some(Value::Object(map)) = root.get_mut(field) {
+            map.retain(|name, _| !absent.contains(name.as_str()));
+        }
+    }
+    root.insert("workspaces".to_owned(), install.members.iter().map(WorkspacePath::as_str).collect());
+    write(&directory.join("package.json"), serde_json::to_string(&root).unwrap().as_bytes());
+    for member in on_disk {
+        let manifest = input.members[member];
+        write(&directory.join(manifest.path().as_str()), manifest.text().as_bytes());
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(path, bytes).unwrap();
+}
+
+fn ask(npm: &Path, cases: Vec<Value>) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/judge.cjs");
+    let mut child = Command::new("node")
+        .arg(script)
+        .arg(npm)
+        .env("DRYDOCK_NPM_CACHE", npm_cache())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node runs");
+    let mut stdin = child.stdin.take().unwrap();
+    let text = Value::from(cases).to_string();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "the judge failed: {}", output.status);
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output();
+    let output = output.unwrap_or_else(|error| panic!("{program} does not run: {error}"));
+    assert!(output.status.success(), "{program} {} failed", arguments.join(" "));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn npm_cache() -> String {
+    run("npm", &["config", "get", "cache"])
+}
+
+fn npm_on_path() -> PathBuf {
+    Path::new(&run("npm", &["root", "--global"])).join("npm")
+}
+
+/// The newest npm of a major version, installed once into the target directory.
+fn npm_of(major: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("npm-{major}"));
+    let npm = folder.join("node_modules/npm");
+    if !npm.join("package.json").is_file() {
+        fs_err::create_dir_all(&folder).unwrap();
+        run(
+            "npm",
+            &[
+                "install",
+                "--no-save",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                folder.to_str().unwrap(),
+                &format!("npm@{major}"),
+            ],
+        );
+    }
+    npm
+}
