@@ -194,7 +194,7 @@ pub(crate) struct BuildArgs {
     /// Targets, by their name or their package's [default: all]
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// How many targets to build at once [default: all]
+    /// How many targets to build at once [default: the number of processors]
     #[arg(short, long, value_name = "N", env = "DRYDOCK_JOBS", value_parser = parse_jobs)]
     pub(crate) jobs: Option<usize>,
     /// Go on with the other targets when one fails
@@ -209,6 +209,9 @@ pub(crate) struct BuildArgs {
     /// A build argument; without a value it is taken from the environment. Can be given several times
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(crate) build_args: Vec<String>,
+    /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
+    #[arg(long = "secret", value_name = "SECRET")]
+    pub(crate) secrets: Vec<String>,
     /// How to show progress [default: BUILDKIT_PROGRESS, or auto]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) progress: Option<ProgressMode>,

@@ -112,6 +112,22 @@ impl Shell {
         }
     }
 
+    /// Says how something went wrong, in the same style.
+    pub(crate) fn status_wrong(&mut self, verb: &str, message: impl AsRef<str>) {
+        if !self.json {
+            self.say(&status_line(WRONG, verb, message.as_ref()));
+        }
+    }
+
+    /// Says the lines at the end of a build.
+    pub(crate) fn summary(&mut self, lines: &[String]) {
+        if self.verbosity > Verbosity::Quiet {
+            for line in lines {
+                self.say(line);
+            }
+        }
+    }
+
     /// Says a line that only matters to those who asked for more.
     pub(crate) fn verbose(&mut self, verb: &str, message: impl AsRef<str>) {
         if self.verbosity == Verbosity::Verbose && !self.json {

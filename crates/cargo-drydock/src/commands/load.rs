@@ -5,6 +5,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::{Category, Diagnose};
 use drydock_lockfile::PackageName;
+use drydock_plan::BuildPlan;
 use drydock_workspace::{DiskTree, EdgeKind, ExtraEdge, Package, PackageGraph, Workspace, find_root};
 
 use crate::args::GlobalArgs;
@@ -62,6 +63,15 @@ impl Loaded {
             Some(Some(script)) => script.is_some(),
             Some(None) | None => package.script("build").is_some(),
         }
+    }
+
+    /// The plan of the named targets, of all when none is named. Its warnings are shown.
+    pub(super) fn plan(&self, targets: &[String], shell: &mut Shell) -> Result<BuildPlan, Failure> {
+        let plan = drydock_plan::plan(&self.workspace, &self.graph, &self.config.settings, targets)?;
+        for warning in &plan.warnings {
+            shell.warn(warning);
+        }
+        Ok(plan)
     }
 
     /// The packages in build order.

@@ -1,9 +1,19 @@
 //! One module for each command. Each calls the other crates up to the step that was asked for, and prints.
 
+mod bake;
+mod build;
 mod completions;
+mod dockerfile;
+mod files;
 mod graph;
+mod init;
 mod load;
+mod plan;
+mod request;
+mod tags;
+mod targets;
 
+use drydock_plan::TargetKind;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
@@ -14,9 +24,23 @@ use crate::shell::Shell;
 pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
-        Command::Completions(args) => completions::run(*args, shell),
+        Command::Build(args) => build::run(args, global, shell),
         Command::Graph(args) => graph::run(args, global, shell),
-        _ => todo!(),
+        Command::Targets(args) => targets::run(*args, global, shell),
+        Command::Plan(args) => plan::run(args, global, shell),
+        Command::Dockerfile(args) => dockerfile::run(args, global, shell),
+        Command::Bake(args) => bake::run(args, global, shell),
+        Command::Files(args) => files::run(args, global, shell),
+        Command::Init(args) => init::run(*args, global, shell),
+        Command::Completions(args) => completions::run(*args, shell),
+    }
+}
+
+/// The word for a kind of target, as the configuration writes it.
+fn kind(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Service => "service",
+        TargetKind::Static => "static",
     }
 }
 

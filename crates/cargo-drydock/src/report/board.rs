@@ -133,7 +133,7 @@ impl Board {
             Event::TargetFinished(_) => self.targets_finished += 1,
             Event::VertexStarted(started) => match &started.name {
                 VertexName::Step(step) => {
-                    let index = *self.by_stage.get(&step.stage)?;
+                    let index = *self.by_stage.get(step.stage.as_deref()?)?;
                     self.by_vertex.insert(started.vertex.clone(), index);
                     let row = &mut self.rows[index];
                     row.running.insert(started.vertex.clone());
@@ -151,7 +151,7 @@ impl Board {
             Event::VertexFinished(finished) => {
                 self.beside.remove(&finished.vertex);
                 let step = finished.name.step()?;
-                let index = *self.by_stage.get(&step.stage)?;
+                let index = *self.by_stage.get(step.stage.as_deref()?)?;
                 let row = &mut self.rows[index];
                 row.running.remove(&finished.vertex);
                 if finished.cached {
@@ -175,7 +175,11 @@ impl Board {
                     self.rows[index].output = Some(log.text.trim().to_owned());
                 }
             }
-            Event::TargetStarted(_) | Event::VertexProgress(_) | Event::Warning(_) | Event::Push(_) => {}
+            Event::TargetStarted(_)
+            | Event::VertexProgress(_)
+            | Event::Warning(_)
+            | Event::PushProgress(_)
+            | Event::Pushed(_) => {}
         }
         None
     }

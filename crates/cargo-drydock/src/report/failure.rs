@@ -45,7 +45,7 @@ pub(crate) fn step_failure(
     blocked: &[&str],
     context: &FailureContext,
 ) -> (Vec<String>, Diagnostic) {
-    let origin = failure.step.as_ref().and_then(|step| context.stages.get(&step.stage));
+    let origin = failure.step.as_ref().and_then(|step| context.stages.get(step.stage.as_deref()?));
     let what = match origin {
         Some(StageOrigin { kind: RowKind::Build, label, .. }) => format!("`{label}` did not build"),
         Some(StageOrigin { kind: RowKind::Install, label, .. }) => format!("`{label}` did not install"),

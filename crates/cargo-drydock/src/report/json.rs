@@ -54,6 +54,8 @@ pub(crate) enum Stream<'a> {
     },
     /// BuildKit's opinion on the Dockerfile.
     BuilderWarning { message: &'a str, detail: &'a [String], url: Option<&'a str> },
+    /// A registry has an image.
+    Pushed { tag: &'a str, digest: Option<&'a str> },
     /// What became of a target.
     TargetFinished {
         target: &'a str,
@@ -81,7 +83,7 @@ pub(crate) struct StageLine<'a> {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct StepLine<'a> {
-    stage: &'a str,
+    stage: Option<&'a str>,
     step: u32,
     steps: u32,
     instruction: &'a str,
@@ -118,7 +120,7 @@ pub(crate) enum ResultLine<'a> {
 
 impl<'a> From<&'a StepName> for StepLine<'a> {
     fn from(step: &'a StepName) -> Self {
-        Self { stage: &step.stage, step: step.step, steps: step.steps, instruction: &step.instruction }
+        Self { stage: step.stage.as_deref(), step: step.step, steps: step.steps, instruction: &step.instruction }
     }
 }
 
@@ -175,10 +177,10 @@ impl JsonStream {
 
 fn failed<'a>(failure: &'a StepFailure, context: &'a FailureContext) -> ResultLine<'a> {
     let step = failure.step.as_ref();
-    let origin = step.and_then(|step| context.stages.get(&step.stage));
+    let origin = step.and_then(|step| context.stages.get(step.stage.as_deref()?));
     ResultLine::Failed {
         message: &failure.message,
-        stage: step.map(|step| step.stage.as_str()),
+        stage: step.and_then(|step| step.stage.as_deref()),
         package: origin.and_then(|origin| origin.package.as_deref()),
         instruction: step.map(|step| step.instruction.as_str()),
         exit_code: failure.exit_code,
@@ -229,8 +231,14 @@ impl Reporter for JsonStream {
                 };
                 write(&line, shell);
             }
+            Event::Pushed(pushed) => {
+                write(&Stream::Pushed { tag: &pushed.reference, digest: pushed.digest.as_deref() }, shell);
+            }
             // The outcome of a target is told in full at the end; the rest changes too often to be of use in a log.
-            Event::TargetFinished(_) | Event::ContextSent(_) | Event::VertexProgress(_) | Event::Push(_) => {}
+            Event::TargetFinished(_)
+            | Event::ContextSent(_)
+            | Event::VertexProgress(_)
+            | Event::PushProgress(_) => {}
         }
     }
 

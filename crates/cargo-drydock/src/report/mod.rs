@@ -20,7 +20,7 @@ use crate::shell::{Shell, Verbosity};
 
 pub(crate) use board::{RowKind, RowSpec};
 pub(crate) use failure::{FailureContext, StageOrigin, step_failure};
-pub(crate) use json::{JsonStream, Stream};
+pub(crate) use json::JsonStream;
 pub(crate) use summary::{Built, summary};
 
 /// Shows a build while it runs.

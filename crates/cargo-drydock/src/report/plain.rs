@@ -103,15 +103,12 @@ impl Reporter for Plain {
                     open_group(&running, &format!("{name} ({time})"), shell);
                 }
             }
-            Event::Push(push) => {
-                if push.layer.is_none() {
-                    shell.status("Pushing", format!("{}: {}", push.reference, push.status));
-                }
-            }
+            Event::Pushed(pushed) => shell.status("Pushed", &pushed.reference),
             Event::ContextSent(_)
             | Event::TargetStarted(_)
             | Event::TargetFinished(_)
             | Event::VertexProgress(_)
+            | Event::PushProgress(_)
             | Event::Warning(_) => {}
         }
     }

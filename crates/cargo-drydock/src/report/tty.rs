@@ -199,6 +199,9 @@ impl Reporter for Tty {
         {
             self.scroll(&format!("{:>12} {FAINT}{}{FAINT:#}", "", line.text));
         }
+        if let Event::Pushed(pushed) = event {
+            self.scroll(&status_line(DONE, "Pushed", &pushed.reference));
+        }
         if let Some(index) = self.board.take(event, Instant::now()) {
             self.announce(index);
         }

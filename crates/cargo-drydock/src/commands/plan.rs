@@ -1,0 +1,310 @@
+//! `plan`: what a build would do.
+
+use std::fmt::Write as _;
+
+use drydock_plan::{
+    BuildPlan, BuildStage, ContextContent, CopySource, InstallPurpose, Stage, StageKind, Target, WorkspacePath,
+};
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use super::load::load;
+use super::targets::DecisionDocument;
+use super::{json_text, kind};
+use crate::args::{GlobalArgs, SelectionArgs};
+use crate::failure::Failure;
+use crate::report::units;
+use crate::shell::{FAINT, Shell, Verbosity};
+
+pub(super) fn run(args: &SelectionArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
+    let loaded = load(global, shell)?;
+    let plan = loaded.plan(&args.targets, shell)?;
+    let text = if shell.is_json() { json(&plan) } else { human(&plan, shell.verbosity() == Verbosity::Verbose) };
+    shell.print(&text)
+}
+
+/// The stages, each with what it begins with and takes, then the targets; with the reasons when `verbose`.
+fn human(plan: &BuildPlan, verbose: bool) -> String {
+    let width = plan.stages.iter().map(|stage| stage.id.as_str().width()).max().unwrap_or_default();
+    let mut text = String::new();
+    push(&mut text, "Stages");
+    for stage in &plan.stages {
+        push(&mut text, &format!("  {}  {}", units::pad(stage.id.as_str(), width), sentence(plan, stage)));
+        let details: Vec<String> = details(stage).into_iter().filter(|_| verbose).collect();
+        for (index, detail) in details.iter().enumerate() {
+            let branch = if index + 1 == details.len() { "└──" } else { "├──" };
+            push(&mut text, &format!("  {:width$}  {FAINT}{branch} {detail}{FAINT:#}", ""));
+        }
+    }
+    push(&mut text, "\nTargets");
+    for target in &plan.targets {
+        push(&mut text, &target_line(target, width));
+    }
+    let generated = plan.context.iter().filter(|file| matches!(file.content, ContextContent::Bytes(_))).count();
+    let files = units::count((plan.context.len() - generated) as u64, "file");
+    push(&mut text, &format!("\nContext\n  {files} of the workspace, {generated} generated"));
+    if verbose {
+        push(&mut text, "\nDecisions");
+        for decision in &plan.decisions {
+            let because = format!("{FAINT}, because {}{FAINT:#}", decision.because);
+            push(&mut text, &format!("  {}: {}{because}", decision.subject, decision.choice));
+        }
+    }
+    text
+}
+
+fn target_line(target: &Target, width: usize) -> String {
+    let port = target.port.map(|port| format!(", port {port}")).unwrap_or_default();
+    let packages: Vec<&str> = target.packages.iter().map(drydock_plan::PackageName::as_str).collect();
+    format!(
+        "  {}  {}{port} {FAINT}from {}{FAINT:#}",
+        units::pad(target.name.as_str(), width),
+        kind(target.kind),
+        packages.join(", ")
+    )
+}
+
+/// What a stage does, in one line.
+fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
+    match &stage.kind {
+        StageKind::Base(base) => match (&base.image, &base.from) {
+            (Some(image), _) => image.to_string(),
+            (None, Some(from)) => format!("{from} with {}", base.system_packages.join(", ")),
+            (None, None) => String::new(),
+        },
+        StageKind::Install(install) => {
+            let purpose = match install.purpose {
+                InstallPurpose::Build => "for building",
+                InstallPurpose::Production => "for production",
+            };
+            let packages = units::count(install.entries as u64, "package");
+            format!("{} install {purpose}, {packages}", install.manager.command())
+        }
+        StageKind::Build(build) => {
+            let outputs = paths(&build.outputs);
+            format!("{} {FAINT}in {} → {outputs}{FAINT:#}", build.command.join(" "), build.directory)
+        }
+        StageKind::Runtime(runtime) => format!("{} {FAINT}as {}{FAINT:#}", runtime.command.join(" "), runtime.user),
+        StageKind::Static(site) => {
+            let root = plan.root.as_str();
+            format!("{} {FAINT}serves {root}/{}{FAINT:#}", site.image, site.served)
+        }
+    }
+}
+
+/// What a stage begins with and takes.
+fn details(stage: &Stage) -> Vec<String> {
+    match &stage.kind {
+        StageKind::Base(_) => Vec::new(),
+        StageKind::Install(install) => {
+            let packages: Vec<&str> = install.packages.iter().map(drydock_plan::PackageName::as_str).collect();
+            vec![format!("from {}", install.from), format!("serves {}", packages.join(", "))]
+        }
+        StageKind::Build(BuildStage { from, root_files, sources, inputs, .. }) => {
+            let mut lines = vec![format!("from {from}"), format!("own files: {}", paths(sources))];
+            if !root_files.is_empty() {
+                lines.push(format!("files outside: {}", paths(root_files)));
+            }
+            lines.extend(inputs.iter().map(|input| format!("from {}: {}", input.stage, paths(&input.paths))));
+            lines
+        }
+        StageKind::Runtime(runtime) => {
+            let copies = runtime.copies.iter().map(|copy| match &copy.source {
+                CopySource::Context => format!("files: {}", paths(&copy.paths)),
+                CopySource::Stage(stage) => format!("from {stage}: {}", paths(&copy.paths)),
+            });
+            std::iter::once(format!("from {}", runtime.from)).chain(copies).collect()
+        }
+        StageKind::Static(site) => match &site.source {
+            CopySource::Context => vec![format!("files: {}", site.served)],
+            CopySource::Stage(stage) => vec![format!("from {stage}: {}", site.served)],
+        },
+    }
+}
+
+fn paths(paths: &[WorkspacePath]) -> String {
+    paths.iter().map(WorkspacePath::display).collect::<Vec<_>>().join(", ")
+}
+
+fn push(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("writing to a string does not fail");
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    root: &'a str,
+    stages: Vec<StageDocument<'a>>,
+    targets: Vec<TargetDocument<'a>>,
+    context: Vec<FileDocument<'a>>,
+    decisions: Vec<DecisionDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct StageDocument<'a> {
+    name: &'a str,
+    needs: Vec<&'a str>,
+    #[serde(flatten)]
+    kind: KindDocument<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum KindDocument<'a> {
+    Base {
+        image: Option<&'a str>,
+        system_packages: &'a [String],
+    },
+    Install {
+        purpose: &'static str,
+        manager: &'static str,
+        input: &'a str,
+        packages: Vec<&'a str>,
+        entries: usize,
+    },
+    Build {
+        package: &'a str,
+        directory: &'a str,
+        command: &'a [String],
+        sources: Vec<&'a str>,
+        root_files: Vec<&'a str>,
+        inputs: Vec<CopyDocument<'a>>,
+        outputs: Vec<&'a str>,
+        args: Vec<&'a str>,
+        secrets: &'a [String],
+    },
+    Runtime {
+        target: &'a str,
+        copies: Vec<CopyDocument<'a>>,
+        workdir: &'a str,
+        user: &'a str,
+        port: Option<u16>,
+        command: &'a [String],
+        args: Vec<&'a str>,
+    },
+    Static {
+        target: &'a str,
+        image: &'a str,
+        served: &'a str,
+        port: u16,
+    },
+}
+
+/// Files from a stage; from the context where there is none.
+#[derive(Serialize)]
+struct CopyDocument<'a> {
+    stage: Option<&'a str>,
+    paths: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TargetDocument<'a> {
+    name: &'a str,
+    kind: &'static str,
+    package: &'a str,
+    stage: &'a str,
+    packages: Vec<&'a str>,
+    port: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct FileDocument<'a> {
+    path: &'a str,
+    generated: bool,
+    executable: bool,
+}
+
+fn json(plan: &BuildPlan) -> String {
+    json_text(&Document {
+        version: 1,
+        root: plan.root.as_str(),
+        stages: plan.stages.iter().map(stage_document).collect(),
+        targets: plan.targets.iter().map(target_document).collect(),
+        context: plan
+            .context
+            .iter()
+            .map(|file| FileDocument {
+                path: file.path.as_str(),
+                generated: matches!(file.content, ContextContent::Bytes(_)),
+                executable: file.executable,
+            })
+            .collect(),
+        decisions: plan.decisions.iter().map(DecisionDocument::from).collect(),
+    })
+}
+
+fn target_document(target: &Target) -> TargetDocument<'_> {
+    TargetDocument {
+        name: target.name.as_str(),
+        kind: kind(target.kind),
+        package: target.package.as_str(),
+        stage: target.stage.as_str(),
+        packages: target.packages.iter().map(drydock_plan::PackageName::as_str).collect(),
+        port: target.port,
+    }
+}
+
+fn stage_document(stage: &Stage) -> StageDocument<'_> {
+    let kind = match &stage.kind {
+        StageKind::Base(base) => KindDocument::Base {
+            image: base.image.as_ref().map(drydock_plan::ImageRef::as_str),
+            system_packages: &base.system_packages,
+        },
+        StageKind::Install(install) => KindDocument::Install {
+            purpose: match install.purpose {
+                InstallPurpose::Build => "build",
+                InstallPurpose::Production => "production",
+            },
+            manager: install.manager.command(),
+            input: install.input.display(),
+            packages: install.packages.iter().map(drydock_plan::PackageName::as_str).collect(),
+            entries: install.entries,
+        },
+        StageKind::Build(build) => KindDocument::Build {
+            package: build.package.as_str(),
+            directory: build.directory.display(),
+            command: &build.command,
+            sources: shown(&build.sources),
+            root_files: shown(&build.root_files),
+            inputs: build
+                .inputs
+                .iter()
+                .map(|input| CopyDocument { stage: Some(input.stage.as_str()), paths: shown(&input.paths) })
+                .collect(),
+            outputs: shown(&build.outputs),
+            args: build.args.keys().map(String::as_str).collect(),
+            secrets: &build.secrets,
+        },
+        StageKind::Runtime(runtime) => KindDocument::Runtime {
+            target: runtime.target.as_str(),
+            copies: runtime
+                .copies
+                .iter()
+                .map(|copy| CopyDocument {
+                    stage: match &copy.source {
+                        CopySource::Context => None,
+                        CopySource::Stage(stage) => Some(stage.as_str()),
+                    },
+                    paths: shown(&copy.paths),
+                })
+                .collect(),
+            workdir: runtime.workdir.display(),
+            user: &runtime.user,
+            port: runtime.port,
+            command: &runtime.command,
+            args: runtime.args.keys().map(String::as_str).collect(),
+        },
+        StageKind::Static(site) => KindDocument::Static {
+            target: site.target.as_str(),
+            image: site.image.as_str(),
+            served: site.served.display(),
+            port: site.port,
+        },
+    };
+    let needs = stage.needs().into_iter().map(drydock_plan::StageId::as_str).collect();
+    StageDocument { name: stage.id.as_str(), needs, kind }
+}
+
+fn shown(paths: &[WorkspacePath]) -> Vec<&str> {
+    paths.iter().map(WorkspacePath::display).collect()
+}
