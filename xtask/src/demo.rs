@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: the `chat` example, from a clone to an answer over HTTP.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,11 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     images::ensure(&engine, &state)?;
 
     heading("cargo build --release");
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut build = Command::new(&cargo);
-    build.current_dir(root).args(["build", "--release", "--package", "cargo-drydock"]);
-    host::run(&mut build)?;
-    let program = target_directory(&cargo, root)?.join("release/cargo-drydock");
+    let program = release_program()?;
 
     heading("cargo drydock build");
     let mut drydock = Command::new(program);
@@ -88,6 +84,16 @@ fn heading(text: &str) {
 }
 
 /// Where cargo puts its output, which settings and environment may have moved.
+/// Builds the release binary and says where it is.
+pub(crate) fn release_program() -> Result<PathBuf> {
+    let root = test::root();
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut build = Command::new(&cargo);
+    build.current_dir(root).args(["build", "--release", "--package", "cargo-drydock"]);
+    host::run(&mut build)?;
+    Ok(target_directory(&cargo, root)?.join("release/cargo-drydock"))
+}
+
 fn target_directory(cargo: &str, root: &Path) -> Result<std::path::PathBuf> {
     let mut metadata = Command::new(cargo);
     metadata.current_dir(root).args(["metadata", "--format-version=1", "--no-deps"]);

@@ -1,5 +1,9 @@
 //! `cargo xtask bench`: measurements that the documentation quotes.
 
+mod generate;
+mod history;
+mod plan;
+
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -32,15 +36,18 @@ enum Subject {
     Librechat,
     /// Pruning and sealing large lockfiles
     Lockfile,
+    /// How many commits of a real repository change what an install reads
+    History(history::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
     match args.subject {
         Subject::Compare { runs, commands } => compare(runs, &commands),
-        Subject::Plan => not_there("plan"),
+        Subject::Plan => plan::run(),
         Subject::Driver => not_there("driver"),
         Subject::Librechat => not_there("librechat"),
         Subject::Lockfile => not_there("lockfile"),
+        Subject::History(args) => history::run(&args),
     }
 }
 
