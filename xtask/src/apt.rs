@@ -192,3 +192,24 @@ fn remove_dir(path: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_main_archive_of_debian_has_the_suites() {
+        let cases = [
+            ("http://deb.debian.org/debian/ Debian", Some("http://deb.debian.org/debian")),
+            ("https://mirror.example.org/debian Debian", Some("https://mirror.example.org/debian")),
+            ("http://deb.debian.org/debian-security/ Debian", None),
+            ("http://archive.ubuntu.com/ubuntu/ Ubuntu", None),
+            ("https://deb.example.com/debian/ Vendor", None),
+            ("mirror+file:/etc/apt/mirrors/debian.list Debian", None),
+            ("", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(main_archive(line).as_deref(), expected, "{line}");
+        }
+    }
+}

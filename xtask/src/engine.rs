@@ -148,3 +148,47 @@ pub(crate) fn request(host: &str, path: &str) -> Result<Response> {
 pub(crate) fn http_get(port: u16, path: &str) -> Result<Response> {
     request(&format!("tcp://127.0.0.1:{port}"), path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Answers one request with `answer`, and gives back its first line.
+    fn serve(answer: &'static str) -> (String, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = format!("tcp://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            stream.write_all(answer.as_bytes()).unwrap();
+            first
+        });
+        (host, server)
+    }
+
+    #[test]
+    fn an_answer_is_taken_apart() {
+        let (host, server) = serve("HTTP/1.0 404 Not Found\r\nContent-Type: text/plain\r\n\r\nnothing\n");
+        let response = request(&host, "/there").unwrap();
+        assert_eq!((response.status, response.body.as_str()), (404, "nothing\n"));
+        assert_eq!(server.join().unwrap(), "GET /there HTTP/1.0");
+    }
+
+    #[test]
+    fn only_a_daemon_that_is_well_answers() {
+        let (host, server) = serve("HTTP/1.0 200 OK\r\n\r\nOK");
+        assert!(answers(&host));
+        assert_eq!(server.join().unwrap(), "GET /_ping HTTP/1.0");
+        let (host, server) = serve("HTTP/1.0 500 Internal Server Error\r\n\r\n");
+        assert!(!answers(&host));
+        server.join().unwrap();
+        assert!(!answers("unix:///nowhere/docker.sock"));
+        assert!(!answers("ssh://example.org"));
+    }
+}

@@ -144,3 +144,29 @@ pub(crate) fn write_executable(path: &Path, text: &str) -> Result<()> {
     fs_err::set_permissions(path, Permissions::from_mode(0o755))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_end() {
+        assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(tail("a\n", 5), "a");
+    }
+
+    #[test]
+    fn a_failure_tells_the_command_and_what_it_said() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let message = run_quiet(&mut command).unwrap_err().to_string();
+        assert!(message.contains("`sh -c echo out") && message.contains("exit status: 3"), "{message}");
+        assert!(message.ends_with("out\nerr"), "{message}");
+    }
+
+    #[test]
+    fn programs_are_found_without_a_shell() {
+        assert!(find("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(find("no-program-has-this-name"), None);
+    }
+}
