@@ -209,6 +209,9 @@ impl Diagnose for PlanError {
             Self::NotATarget { package, .. } => {
                 format!("make it a target in drydock.toml: `[target.{}]`", crate::names::sanitise(package.unscoped()))
             }
+            Self::UnknownPackage { key, .. } if key.starts_with("target.") && !key.ends_with(".assets") => {
+                "write the package's name as `package` of the target; `drydock graph` lists the packages".to_owned()
+            }
             Self::UnknownPackage { .. } => "`drydock graph` lists the packages".to_owned(),
             Self::UnknownScript { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
             Self::UnknownScript { package, script, .. } => {

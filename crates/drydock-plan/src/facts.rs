@@ -8,6 +8,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::error::PlanError;
 use crate::members::{Member, Members, key_part};
 
+/// Files of the root that no build of the root's own package reads.
+const NOT_SOURCES: [&str; 6] = ["drydock.toml", ".dockerignore", ".gitignore", ".npmrc", ".nvmrc", ".node-version"];
+
 /// One member that takes part in a plan.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -29,6 +32,9 @@ impl Facts {
     ) -> Result<Self, PlanError> {
         let package = members.package(member);
         let mut files = sources.package_files(package)?.files;
+        // The root's own: what installs came from, and what only drydock reads, would make every edit of them a build.
+        let lockfile = workspace.lockfile.as_ref().map(|lockfile| &lockfile.path);
+        files.retain(|file| Some(&file.path) != lockfile && !NOT_SOURCES.contains(&file.path.as_str()));
         if let Some(excluded) = excluded(members, member)? {
             files.retain(|file| !file.path.strip_prefix(&package.path).is_some_and(|inside| excluded.is_match(inside)));
         }

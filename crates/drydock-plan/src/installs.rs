@@ -107,7 +107,11 @@ impl Installer<'_> {
                 let drafts = self.drafts(&parts)?;
                 Ok(self.finish(drafts, names, None))
             }
-            InstallStrategy::Auto if parts.len() <= 1 => Ok(self.shared(&parts, names, None)),
+            InstallStrategy::Auto if parts.len() <= 1 => {
+                let because =
+                    parts.first().map(|(deliverable, _)| format!("all that is built serves {}", deliverable.name));
+                Ok(self.shared(&parts, names, because))
+            }
             InstallStrategy::Auto if parts.len() > MOST_GROUPS => {
                 let because = format!("{} packages are delivered, too many for an install each", parts.len());
                 Ok(self.shared(&parts, names, Some(because)))
@@ -185,7 +189,7 @@ impl Installer<'_> {
             .map(|draft| format!("{} ({} entries)", draft.names.join(" and "), draft.closure.len()))
             .collect();
         let because = format!(
-            "{} installs run at once and hold less than the {union} entries of a single one: {}",
+            "{} installs run at once, each smaller than one for all ({union} entries): {}",
             drafts.len(),
             sizes.join(", ")
         );

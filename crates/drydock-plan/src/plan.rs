@@ -162,9 +162,7 @@ impl Planner<'_> {
         }
 
         let targets = selected.iter().map(|name| self.target(name, &found.targets[name])).collect();
-        let mut decisions: Vec<Decision> = layout.groups.decision.iter().cloned().collect();
-        decisions.extend(selected.iter().flat_map(|name| found.targets[name].decisions.clone()));
-        self.decisions.extend(decisions);
+        let decisions = self.ordered_decisions(layout, found, selected);
         let mut said = BTreeSet::new();
         self.warnings.retain(|warning| said.insert((warning.code, warning.message.clone())));
         Ok(BuildPlan {
@@ -172,9 +170,27 @@ impl Planner<'_> {
             stages,
             targets,
             context: self.context.into_files(),
-            decisions: self.decisions,
+            decisions,
             warnings: self.warnings,
         })
+    }
+
+    /// What concerns all, then the stages, then each target.
+    fn ordered_decisions(
+        &mut self,
+        layout: &Layout,
+        found: &Targets,
+        selected: &BTreeSet<TargetName>,
+    ) -> Vec<Decision> {
+        let (mut of_targets, mut decisions): (Vec<Decision>, Vec<Decision>) =
+            self.decisions.drain(..).partition(|decision| decision.subject.starts_with("target "));
+        decisions.extend(layout.groups.decision.clone());
+        for name in selected {
+            decisions.extend(found.targets[name].decisions.iter().cloned());
+            let prefix = format!("target {name}: ");
+            decisions.extend(of_targets.extract_if(.., |decision| decision.subject.starts_with(&prefix)));
+        }
+        decisions
     }
 
     fn target(&self, name: &TargetName, target: &FoundTarget) -> Target {

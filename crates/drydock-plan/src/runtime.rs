@@ -106,11 +106,13 @@ impl Planner<'_> {
         env.extend(target.env.clone());
         env.extend(configured.env);
         let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
+        let mut setup = self.setup(name, &running, bins.as_ref());
+        setup.extend(self.make_executable(&launch, &running, production));
         let stage = RuntimeStage {
             from: from.clone(),
             target: name.clone(),
             copies: copies.finish(),
-            setup: self.setup(name, &running, bins.as_ref()),
+            setup,
             writable: configured.writable,
             workdir: launch.workdir,
             env,
@@ -205,7 +207,10 @@ impl Planner<'_> {
     /// The real manifests, over the masked ones of the install: `type`, `exports` and `imports` count when code runs.
     fn manifests(&mut self, running: &[Member], copies: &mut Copies) {
         let root = self.workspace.root.manifest.path();
-        let manifests = running.iter().map(|member| self.members.package(*member).manifest.path());
+        let whole =
+            |member: &&Member| self.facts[*member].outputs.as_ref().is_some_and(|outputs| outputs.whole_package);
+        let apart = running.iter().filter(|member| !whole(member));
+        let manifests = apart.map(|member| self.members.package(*member).manifest.path());
         let paths: BTreeSet<WorkspacePath> = std::iter::once(root).chain(manifests).cloned().collect();
         for path in &paths {
             self.context.add_manifest(path);
@@ -451,6 +456,23 @@ impl Planner<'_> {
         steps
     }
 
+    /// Makes the file of a member executable that the command runs through a link, where the tree's file is not.
+    fn make_executable(
+        &self,
+        launch: &Launch,
+        running: &[Member],
+        production: &PrunedInstall,
+    ) -> Option<lifecycle::Step> {
+        let files = running.iter().flat_map(|member| {
+            let package = self.members.package(*member);
+            let bins =
+                package.manifest.bin().into_iter().filter(|(bin, _)| launch.through_path && *bin == launch.command[0]);
+            bins.filter_map(|(_, file)| package.path.join(file).ok()).collect::<Vec<_>>()
+        });
+        let file = files.into_iter().find(|file| production.chmod_bins.contains(file))?;
+        Some((WorkspacePath::root(), ["chmod", "+x", file.as_str()].map(str::to_owned).to_vec()))
+    }
+
     /// Where the commands that dependencies bring are linked.
     fn command_folders(&self, own: Member) -> Vec<ImagePath> {
         let path = self.members.path(own);
@@ -499,18 +521,15 @@ fn bins(manager: PackageManager, install: &PrunedInstall) -> Option<BTreeSet<Str
 /// The copies of an image, in order: what changes least comes first.
 #[derive(Debug, Default)]
 struct Copies {
-    copies: Vec<(CopySource, BTreeSet<WorkspacePath>)>,
+    copies: Vec<(CopySource, Vec<WorkspacePath>)>,
 }
 
 impl Copies {
     fn add(&mut self, source: CopySource, paths: impl IntoIterator<Item = WorkspacePath>) {
-        match self.copies.last_mut() {
-            Some((last, collected)) if *last == source => collected.extend(paths),
-            _ => self.copies.push((source, paths.into_iter().collect())),
-        }
+        self.copies.push((source, paths.into_iter().collect()));
     }
 
-    /// Each path once, without those that another path from the same place brings along.
+    /// Each path once, where it was first asked for, without those that another path from the same place brings along.
     fn finish(self) -> Vec<RuntimeCopy> {
         let mut whole: BTreeMap<String, BTreeSet<WorkspacePath>> = BTreeMap::new();
         for (source, paths) in &self.copies {
@@ -522,7 +541,6 @@ impl Copies {
         let mut copies: Vec<RuntimeCopy> = Vec::new();
         for (source, paths) in self.copies {
             let wanted = whole.get_mut(&key(&source)).expect("every source was collected");
-            // What is taken here is not taken again.
             let paths: Vec<WorkspacePath> = paths.into_iter().filter(|path| wanted.remove(path)).collect();
             if paths.is_empty() {
                 continue;

@@ -1,0 +1,568 @@
+//! What stages get, and from where.
+
+mod support;
+
+use drydock_plan::{
+    InstallStrategy, PackageName, PackageSettings, Settings, TargetName, TargetSettings, WorkspacePath,
+};
+use serde_json::json;
+use support::monorepo::{Member, Monorepo};
+use support::{context, decisions, planned, stages, warnings};
+
+fn service(path: &str, name: &str) -> Member {
+    Member::new(path, name).script("start", "node index.js")
+}
+
+fn plan_of(monorepo: &Monorepo) -> String {
+    stages(&planned(&monorepo.load(), &Settings::default(), &[]).unwrap())
+}
+
+#[test]
+fn what_only_builds_need_never_reaches_an_image() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api")
+            .script("start", "node dist/index.js")
+            .script("build", "tsc")
+            .field("main", json!("dist/index.js"))
+            .needs(&["data"])
+            .develops_with(&["tools", "typescript"]),
+        Member::library("packages/data", "data").expects(&["schemas"]),
+        Member::library("packages/schemas", "schemas"),
+        Member::library("packages/tools", "tools").needs(&["chalk"]),
+    ])
+    .file("api/src/index.ts", "")
+    .file("api/views/index.ejs", "")
+    .file("api/jest.config.js", "")
+    .file("packages/data/src/index.ts", "")
+    .file("packages/schemas/src/index.ts", "")
+    .file("packages/tools/src/index.ts", "");
+    let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+    insta::assert_snapshot!(stages(&plan), @r#"
+    base: base from node:24-bookworm-slim
+
+    install: Build install from base
+      for api, data, schemas, tools
+      input .drydock/install/install
+
+    build-schemas: build schemas from install
+      sources packages/schemas
+      run npm run build
+      writes packages/schemas/dist
+
+    build-data: build data from install
+      reads packages/schemas/package.json
+      takes packages/schemas/dist of build-schemas
+      sources packages/data
+      run npm run build
+      writes packages/data/dist
+
+    build-tools: build tools from install
+      sources packages/tools
+      run npm run build
+      writes packages/tools/dist
+
+    build-api: build api from install
+      reads packages/data/package.json packages/schemas/package.json packages/tools/package.json
+      takes packages/schemas/dist of build-schemas
+      takes packages/data/dist of build-data
+      takes packages/tools/dist of build-tools
+      sources api
+      run npm run build
+      writes api/dist
+
+    runtime-deps-api: Production install from base
+      for api, data, schemas
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy api/package.json package.json packages/data/package.json packages/schemas/package.json
+      copy packages/schemas/dist of build-schemas
+      copy packages/data/dist of build-data
+      copy api/views
+      copy api/dist of build-api
+      env NODE_ENV=production
+      command in api: ["node", "dist/index.js"]
+    "#);
+    insta::assert_snapshot!(decisions(&plan), @r"
+    node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
+    install = shared (all that is built serves api)
+    target api = service (api/package.json has the script `start`: `node dist/index.js`)
+    target api: command = node dist/index.js (api/package.json has the script `start`: `node dist/index.js`)
+    target api: port = none (nothing says that it listens)
+    target api: files = without jest.config.js, src (its build writes api/dist, and nothing says that these are read when it runs)
+    ");
+    insta::assert_snapshot!(context(&plan), @r"
+    + .drydock/install/install/api/package.json
+    + .drydock/install/install/package-lock.json
+    + .drydock/install/install/package.json
+    + .drydock/install/install/packages/data/package.json
+    + .drydock/install/install/packages/schemas/package.json
+    + .drydock/install/install/packages/tools/package.json
+    + .drydock/install/runtime-deps-api/api/package.json
+    + .drydock/install/runtime-deps-api/package-lock.json
+    + .drydock/install/runtime-deps-api/package.json
+    + .drydock/install/runtime-deps-api/packages/data/package.json
+    + .drydock/install/runtime-deps-api/packages/schemas/package.json
+      api/jest.config.js
+      api/package.json
+      api/src/index.ts
+      api/views/index.ejs
+      package.json
+      packages/data/package.json
+      packages/data/src/index.ts
+      packages/schemas/package.json
+      packages/schemas/src/index.ts
+      packages/tools/package.json
+      packages/tools/src/index.ts
+    ");
+}
+
+#[test]
+fn packages_without_a_build_bring_their_files() {
+    let monorepo = Monorepo::new([
+        service("api", "api").needs(&["plain"]),
+        Member::new("packages/plain", "plain").field("main", json!("index.js")).needs(&["deep"]),
+        Member::new("packages/plain/deep", "deep"),
+    ])
+    .file("api/index.js", "")
+    .file("packages/plain/index.js", "")
+    .file("packages/plain/lib/x.js", "")
+    .file("packages/plain/deep/index.js", "");
+    insta::assert_snapshot!(plan_of(&monorepo), @r#"
+    base: base from node:24-bookworm-slim
+
+    runtime-deps-api: Production install from base
+      for api, deep, plain
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy package.json packages/plain/package.json packages/plain/deep packages/plain/index.js packages/plain/lib api
+      env NODE_ENV=production
+      command in api: ["node", "index.js"]
+    "#);
+}
+
+#[test]
+fn a_build_that_tells_nothing_is_taken_whole() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api").script("start", "node out.js").script("build", "make").needs(&["lib"]),
+        Member::new("lib", "lib").script("build", "make"),
+    ])
+    .file("api/in.js", "")
+    .file("lib/in.js", "");
+    let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+    insta::assert_snapshot!(stages(&plan), @r#"
+    base: base from node:24-bookworm-slim
+
+    install: Build install from base
+      for api, lib
+      input .drydock/install/install
+
+    build-lib: build lib from install
+      sources lib
+      run npm run build
+      writes lib
+
+    build-api: build api from install
+      takes lib of build-lib
+      sources api
+      run npm run build
+      writes api
+
+    runtime-deps-api: Production install from base
+      for api, lib
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy package.json
+      copy lib of build-lib
+      copy api of build-api
+      env NODE_ENV=production
+      command in api: ["node", "out.js"]
+    "#);
+}
+
+#[test]
+fn what_manifests_declare_comes_along() {
+    let monorepo = Monorepo::new([
+        service("api", "api").needs(&["lib"]).script("build", "tsc").field("main", json!("dist/index.js")),
+        Member::library("lib", "lib")
+            .field("files", json!(["dist", "preset.cjs", "templates/**"]))
+            .field("bin", json!({ "lib": "./bin/lib.js" }))
+            .field(
+                "exports",
+                json!({ ".": { "types": "./src/index.ts", "default": "./dist/index.js" }, "./x/*": "./static/*" }),
+            ),
+    ])
+    .file("api/index.js", "")
+    .file("lib/src/index.ts", "")
+    .file("lib/bin/lib.js", "")
+    .file("lib/preset.cjs", "")
+    .file("lib/static/a.json", "")
+    .file("lib/templates/a/b.html", "")
+    .file("lib/notes.md", "");
+    insta::assert_snapshot!(plan_of(&monorepo), @r#"
+    base: base from node:24-bookworm-slim
+
+    install: Build install from base
+      for api, lib
+      input .drydock/install/install
+
+    build-lib: build lib from install
+      sources lib
+      chmod lib/bin/lib.js
+      run npm run build
+      writes lib/dist
+
+    build-api: build api from install
+      reads lib/bin/lib.js lib/package.json lib/preset.cjs lib/src lib/static lib/templates
+      takes lib/dist of build-lib
+      sources api
+      chmod lib/bin/lib.js
+      run npm run build
+      writes api/dist
+
+    runtime-deps-api: Production install from base
+      for api, lib
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy lib/package.json package.json lib/bin/lib.js lib/preset.cjs lib/static lib/templates
+      copy lib/dist of build-lib
+      copy api
+      copy api/dist of build-api
+      env NODE_ENV=production
+      command in api: ["node", "index.js"]
+    "#);
+}
+
+#[test]
+fn a_command_that_a_dependency_brings_is_found_through_path() {
+    let run = |member: Member| {
+        let monorepo = Monorepo::new([member]);
+        let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+        format!("{}{}", stages(&plan), warnings(&plan))
+    };
+    let api = || Member::new("src/api", "api").script("start", "fastify start app.js");
+    insta::assert_snapshot!(run(api().needs(&["fastify-cli", "fastify"])), @r#"
+    base: base from node:24-bookworm-slim
+
+    runtime-deps-api: Production install from base
+      for api
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy package.json src/api
+      env NODE_ENV=production
+      path /app/src/api/node_modules/.bin:/app/node_modules/.bin
+      port 3000
+      command in src/api: ["fastify", "start", "app.js"]
+    "#);
+    insta::assert_snapshot!(run(api().needs(&["express"]).develops_with(&["fastify-cli"])), @r#"
+    base: base from node:24-bookworm-slim
+
+    runtime-deps-api: Production install from base
+      for api
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy package.json src/api
+      env NODE_ENV=production
+      path /app/src/api/node_modules/.bin:/app/node_modules/.bin
+      port 3000
+      command in src/api: ["fastify", "start", "app.js"]
+    command-not-installed: `api` runs `fastify`, which no production dependency of `api` brings
+      move the package that brings `fastify` from devDependencies to dependencies, and run `npm install`
+    "#);
+}
+
+#[test]
+fn the_command_of_a_built_package_decides_what_its_image_holds() {
+    let api = |start: &str| {
+        let monorepo = Monorepo::new([Member::new("api", "api")
+            .script("start", start)
+            .script("build", "tsc")
+            .field("main", json!("dist/index.js"))])
+        .file("api/src/index.ts", "")
+        .file("api/server.js", "")
+        .file("api/tracing.cjs", "");
+        let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+        format!("{}{}", support::stage(plan.stages.last().unwrap()), warnings(&plan))
+    };
+    insta::assert_snapshot!(api("node -r ./tracing.cjs dist/index.js"), @r#"
+    api: service from runtime-deps-api
+      copy api/package.json package.json api/tracing.cjs
+      copy api/dist of build-api
+      env NODE_ENV=production
+      command in api: ["node", "-r", "./tracing.cjs", "dist/index.js"]
+    "#);
+    insta::assert_snapshot!(api("node server.js"), @r#"
+    api: service from runtime-deps-api
+      copy package.json api
+      copy api/dist of build-api
+      env NODE_ENV=production
+      command in api: ["node", "server.js"]
+    "#);
+    insta::assert_snapshot!(api("node build/index.js"), @r#"
+    api: service from runtime-deps-api
+      copy api/package.json package.json
+      copy api/build api/dist of build-api
+      env NODE_ENV=production
+      command in api: ["node", "build/index.js"]
+    command-file-unknown: the command of `api` runs `api/build/index.js`, which is neither in the tree nor in what the build of `api` is known to write (`api/dist`)
+      write `outputs` under `[package.api]`
+    "#);
+}
+
+/// Two services of one kind, and one of another.
+fn many() -> Monorepo {
+    let lib = |name: &str| Member::library(&format!("packages/{name}"), name);
+    let app = |name: &str| {
+        Member::new(&format!("apps/{name}"), name)
+            .script("start", "node dist/index.js")
+            .script("build", "tsc")
+            .field("main", json!("dist/index.js"))
+    };
+    let web = ["react", "vite", "tailwind", "postcss", "lit", "sass", "d3", "three"];
+    let server = ["express", "pg", "redis", "zod", "pino", "undici"];
+    Monorepo::new([
+        app("one").needs(&server).needs(&["data", "server-kit"]),
+        app("two").needs(&server).needs(&["data", "server-kit"]),
+        app("web").needs(&web).needs(&["data", "ui"]),
+        lib("data").needs(&["zod"]),
+        lib("server-kit").needs(&["data", "express"]),
+        lib("ui").needs(&["react"]).expects(&["data"]),
+    ])
+}
+
+#[test]
+fn installs_are_grouped_by_the_strategy() {
+    let installs = |install: InstallStrategy| {
+        let settings = Settings { install, ..Settings::default() };
+        let plan = planned(&many().load(), &settings, &[]).unwrap();
+        let lines = plan.stages.iter().filter_map(|stage| match &stage.kind {
+            drydock_plan::StageKind::Install(install) if install.purpose == drydock_plan::InstallPurpose::Build => {
+                let packages: Vec<&str> = install.packages.iter().map(PackageName::as_str).collect();
+                Some(format!("{}: {} packages for {}", stage.id, install.entries, packages.join(", ")))
+            }
+            drydock_plan::StageKind::Build(build) => Some(format!("  {} from {}", stage.id, build.from)),
+            _ => None,
+        });
+        let lines: Vec<String> = lines.collect();
+        let why = plan.decisions.iter().find(|one| one.subject == "install");
+        format!(
+            "{}\n{}",
+            lines.join("\n"),
+            why.map(|one| format!("{}: {}", one.choice, one.because)).unwrap_or_default()
+        )
+    };
+    insta::assert_snapshot!(installs(InstallStrategy::Shared), @r"
+    install: 15 packages for data, one, server-kit, two, ui, web
+      build-data from install
+      build-server-kit from install
+      build-one from install
+      build-two from install
+      build-ui from install
+      build-web from install
+    ");
+    insta::assert_snapshot!(installs(InstallStrategy::Target), @r"
+    install-one: 7 packages for data, one, server-kit
+    install-two: 7 packages for data, server-kit, two
+    install-web: 10 packages for data, ui, web
+      build-data from install-one
+      build-server-kit from install-one
+      build-one from install-one
+      build-two from install-two
+      build-ui from install-web
+      build-web from install-web
+    ");
+    insta::assert_snapshot!(installs(InstallStrategy::Package), @r"
+    install-data: 2 packages for data
+    install-one: 7 packages for data, one, server-kit
+    install-server-kit: 3 packages for data, server-kit
+    install-two: 7 packages for data, server-kit, two
+    install-ui: 3 packages for data, ui
+    install-web: 10 packages for data, ui, web
+      build-data from install-data
+      build-server-kit from install-server-kit
+      build-one from install-one
+      build-two from install-two
+      build-ui from install-ui
+      build-web from install-web
+    ");
+    insta::assert_snapshot!(installs(InstallStrategy::Auto), @r"
+    install-one: 7 packages for data, one, server-kit
+    install-two: 7 packages for data, server-kit, two
+    install-web: 10 packages for data, ui, web
+      build-data from install-one
+      build-server-kit from install-one
+      build-one from install-one
+      build-two from install-two
+      build-ui from install-web
+      build-web from install-web
+    target: 3 installs run at once, each smaller than one for all (28 entries): one (14 entries), two (14 entries), web (17 entries)
+    ");
+}
+
+#[test]
+fn settings_reach_their_stages() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api").script("start", "node dist/index.js").script("compile", "tsc"),
+        Member::new("web", "web").script("build", "make"),
+    ])
+    .file("api/src/index.ts", "")
+    .file("api/src/index.test.ts", "")
+    .file("scripts/version.js", "")
+    .file("config/x.json", "")
+    .file("base.json", "");
+    let path = |text: &str| WorkspacePath::new(text).unwrap();
+    let api = PackageSettings {
+        build: Some(Some("compile".into())),
+        outputs: Some(vec!["dist/**".into()]),
+        exclude: vec!["**/*.test.ts".into()],
+        root_files: vec![path("scripts")],
+        ..PackageSettings::default()
+    };
+    let web = PackageSettings { outputs: Some(vec!["public".into()]), ..PackageSettings::default() };
+    let target = TargetSettings {
+        assets: vec![PackageName::new("web")],
+        files: vec![path("config"), path("web/public")],
+        writable: vec![path("logs")],
+        system_packages: vec!["tini".into(), "libjemalloc2".into()],
+        workdir: Some(path(".")),
+        command: Some(["node", "api/dist/index.js"].map(str::to_owned).to_vec()),
+        env: [("LOG".to_owned(), "info".to_owned())].into_iter().collect(),
+        ..TargetSettings::default()
+    };
+    let settings = Settings {
+        node: Some("24.16.0".into()),
+        root_files: vec![path("base.json")],
+        env: [("CI".to_owned(), "1".to_owned())].into_iter().collect(),
+        packages: [(PackageName::new("api"), api), (PackageName::new("web"), web)].into(),
+        targets: [(TargetName::new("api"), target)].into(),
+        ..Settings::default()
+    };
+    let plan = planned(&monorepo.load(), &settings, &[]).unwrap();
+    insta::assert_snapshot!(stages(&plan), @r#"
+    base: base from node:24.16.0-bookworm-slim
+
+    runtime-base-api: base from base
+      system libjemalloc2 tini
+
+    install-api: Build install from base
+      for api
+      input .drydock/install/install-api
+
+    install-web: Build install from base
+      for web
+      input .drydock/install/install-web
+
+    build-api: build api from install-api
+      reads base.json scripts
+      sources api
+      run npm run compile
+      writes api/dist
+
+    build-web: build web from install-web
+      reads base.json
+      sources web
+      run npm run build
+      writes web/public
+
+    runtime-deps-api: Production install from runtime-base-api
+      for api
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy api/package.json package.json
+      copy web/public of build-web
+      copy config
+      copy api/dist of build-api
+      writable logs
+      env NODE_ENV=production LOG=info
+      command in .: ["node", "api/dist/index.js"]
+    "#);
+    assert!(!context(&plan).contains("index.test.ts"));
+}
+
+#[test]
+fn lifecycle_scripts_run_once_the_sources_are_there() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api")
+            .script("start", "node dist/index.js")
+            .script("build", "tsc")
+            .script("prepare", "npm run build")
+            .script("postinstall", "prisma generate")
+            .field("main", json!("dist/index.js"))
+            .needs(&["prisma", "db"]),
+        Member::new("db", "db").script("postinstall", "node generate.js").script("prepare", "husky"),
+    ])
+    .file("api/prisma/schema.prisma", "");
+    insta::assert_snapshot!(plan_of(&monorepo), @r#"
+    base: base from node:24-bookworm-slim
+
+    install: Build install from base
+      for api, db
+      input .drydock/install/install
+
+    build-api: build api from install
+      reads db
+      sources api
+      first db: npm run postinstall
+      first api: npm run postinstall
+      run npm run build
+      writes api/dist
+
+    runtime-deps-api: Production install from base
+      for api, db
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy api/package.json package.json db api/prisma
+      copy api/dist of build-api
+      setup api: npm run postinstall
+      env NODE_ENV=production
+      command in api: ["node", "dist/index.js"]
+    "#);
+}
+
+#[test]
+fn a_repository_of_one_package_is_planned() {
+    let tree = r#"
+//- package.json
+{ "name": "solo", "scripts": { "start": "node dist/index.js", "build": "tsc" }, "main": "dist/index.js",
+  "dependencies": { "express": "*" } }
+//- package-lock.json
+{ "name": "solo", "lockfileVersion": 3, "requires": true, "packages": {
+  "": { "name": "solo", "dependencies": { "express": "*" } },
+  "node_modules/express": { "version": "5.0.0", "integrity": "sha512-x" } } }
+//- src/index.ts
+//- public/x.css
+//- tsconfig.json
+{ "compilerOptions": { "outDir": "dist" } }
+"#;
+    let plan = planned(&support::fixture(tree), &Settings::default(), &[]).unwrap();
+    insta::assert_snapshot!(stages(&plan), @r#"
+    base: base from node:24-bookworm-slim
+
+    install: Build install from base
+      for solo
+      input .drydock/install/install
+
+    build-solo: build solo from install
+      sources package.json public src tsconfig.json
+      run npm run build
+      writes dist
+
+    runtime-deps-solo: Production install from base
+      for solo
+      input .drydock/install/runtime-deps-solo
+
+    solo: service from runtime-deps-solo
+      copy package.json public
+      copy dist of build-solo
+      env NODE_ENV=production
+      port 3000
+      command in .: ["node", "dist/index.js"]
+    "#);
+}

@@ -1,0 +1,232 @@
+//! Which images are found, and why.
+
+mod support;
+
+use drydock_plan::{PackageName, Settings, TargetKind, TargetName, TargetSettings, targets};
+use drydock_workspace::PackageGraph;
+use serde_json::json;
+use support::monorepo::{Member, Monorepo};
+
+/// Each target on a line with its reasons below, then what is no target.
+fn found(monorepo: &Monorepo, settings: &Settings) -> String {
+    let workspace = monorepo.load();
+    let graph = PackageGraph::new(&workspace, &[]).unwrap();
+    let found = targets(&workspace, &graph, settings).unwrap();
+    let mut lines = Vec::new();
+    for (name, target) in &found.targets {
+        lines.push(format!("{name}: {:?} {}", target.kind, target.package));
+        lines.extend(target.decisions.iter().map(|one| format!("  {} = {}: {}", one.subject, one.choice, one.because)));
+        if !target.env.is_empty() {
+            lines.push(format!("  env {:?}", target.env));
+        }
+    }
+    lines.extend(found.others.iter().map(|(package, why)| format!("- {package}: {why}")));
+    lines.join("\n")
+}
+
+fn configured(targets: impl IntoIterator<Item = (&'static str, TargetSettings)>) -> Settings {
+    let targets = targets.into_iter().map(|(name, target)| (TargetName::new(name), target)).collect();
+    Settings { targets, ..Settings::default() }
+}
+
+#[test]
+fn services_are_what_something_runs() {
+    let monorepo = Monorepo::new([
+        Member::new("plain", "plain").script("start", "node server.js").needs(&["express"]),
+        Member::new("next", "@acme/web")
+            .script("start", "next start -p 4000")
+            .script("build", "next build")
+            .needs(&["next"]),
+        Member::new("nest", "nest")
+            .script("start", "nest start")
+            .script("start:prod", "node dist/main")
+            .script("build", "nest build")
+            .needs(&["@nestjs/core"])
+            .develops_with(&["@nestjs/cli"]),
+        Member::new("piped", "piped").script("start", "node server.js | pino-pretty").needs(&["fastify"]),
+        Member::new("built", "built").script("start", "npm run build && node dist/app.js").script("build", "tsc"),
+        Member::new("migrated", "migrated").script("prestart", "node migrate.js").script("start", "node app.js"),
+        Member::new("prebuilt", "prebuilt")
+            .script("prestart", "npm run build")
+            .script("start", "node dist/app.js")
+            .script("build", "tsc"),
+        Member::new("tool", "tool").script("start", "tsx watch src/index.ts").needs(&["tsx"]),
+        Member::new("runner", "runner").script("start", "tsx src/index.ts").needs(&["tsx"]),
+        Member::new("docs", "docs").script("start", "docusaurus start"),
+        Member::new("said", "said").script("start", "echo 'run it from the root' && exit 1"),
+    ]);
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @r"
+    built: Service built
+      target built = service: built/package.json has the script `start`: `npm run build && node dist/app.js`, of which only the last command is left to run in the image
+      target built: command = node dist/app.js: built/package.json has the script `start`: `npm run build && node dist/app.js`, of which only the last command is left to run in the image
+      target built: port = none: nothing says that it listens
+    migrated: Service migrated
+      target migrated = service: migrated/package.json has the script `start`: `node app.js`, and `prestart` runs before it, so npm runs it
+      target migrated: command = npm start --workspace=migrated: migrated/package.json has the script `start`: `node app.js`, and `prestart` runs before it, so npm runs it
+      target migrated: port = none: nothing says that it listens
+    nest: Service nest
+      target nest = service: nest/package.json has the script `start:prod`: `node dist/main`
+      target nest: command = node dist/main: nest/package.json has the script `start:prod`: `node dist/main`
+      target nest: port = none: nothing says that it listens
+    piped: Service piped
+      target piped = service: piped/package.json has the script `start`: `node server.js | pino-pretty`, and it pipes, so npm runs it
+      target piped: command = npm start --workspace=piped: piped/package.json has the script `start`: `node server.js | pino-pretty`, and it pipes, so npm runs it
+      target piped: port = 3000: nothing names its port, and fastify is most often given this one
+    plain: Service plain
+      target plain = service: plain/package.json has the script `start`: `node server.js`
+      target plain: command = node server.js: plain/package.json has the script `start`: `node server.js`
+      target plain: port = 3000: nothing names its port, and express is most often given this one
+    prebuilt: Service prebuilt
+      target prebuilt = service: prebuilt/package.json has the script `start`: `node dist/app.js`
+      target prebuilt: command = node dist/app.js: prebuilt/package.json has the script `start`: `node dist/app.js`
+      target prebuilt: port = none: nothing says that it listens
+    runner: Service runner
+      target runner = service: runner/package.json has the script `start`: `tsx src/index.ts`
+      target runner: command = tsx src/index.ts: runner/package.json has the script `start`: `tsx src/index.ts`
+      target runner: port = none: nothing says that it listens
+    web: Service @acme/web
+      target web = service: next/package.json has the script `start`: `next start -p 4000`
+      target web: command = next start -p 4000: next/package.json has the script `start`: `next start -p 4000`
+      target web: port = 4000: its command says so
+    - docs: nothing starts it, and it builds no site
+    - said: nothing starts it, and it builds no site
+    - tool: nothing starts it, and it builds no site
+    ");
+}
+
+#[test]
+fn a_script_of_the_root_starts_a_member() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "@librechat/backend")
+            .script("start", "echo 'please run this from the root directory'")
+            .needs(&["express", "@librechat/api"]),
+        Member::library("packages/api", "@librechat/api").expects(&["express"]),
+    ])
+    .root(
+        "scripts",
+        json!({
+            "backend:dev": "cross-env NODE_ENV=development npx nodemon api/server/index.js",
+            "backend:inspect": "cross-env NODE_ENV=production node --inspect api/server/index.js",
+            "backend": "cross-env NODE_ENV=production node api/server/index.js",
+            "create-user": "node api/create-user.js",
+        }),
+    )
+    .file(
+        "api/server/index.js",
+        "const { PORT, HOST } = process.env ?? {};\nconst port = isNaN(Number(PORT)) ? 3080 : Number(PORT);\n",
+    );
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @r#"
+    backend: Service @librechat/backend
+      target backend = service: package.json has the script `backend`: `cross-env NODE_ENV=production node api/server/index.js`
+      target backend: command = node api/server/index.js: package.json has the script `backend`: `cross-env NODE_ENV=production node api/server/index.js`
+      target backend: port = 3080: api/server/index.js:2 takes it when PORT is not set
+      target backend: HOST = 0.0.0.0: api/server/index.js:1 reads the address to listen on from HOST, and only this one can be reached from outside
+      env {"NODE_ENV": "production", "HOST": "0.0.0.0"}
+    - @librechat/api: `@librechat/backend` depends on it
+    "#);
+}
+
+#[test]
+fn a_front_end_that_nobody_serves_is_a_site() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api").script("start", "node index.js").needs(&["express"]),
+        Member::new("web", "web").script("build", "vite build").script("start", "vite").develops_with(&["vite"]),
+    ])
+    .file("web/index.html", "<!doctype html>")
+    .file("web/vite.config.js", "export default {}");
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @r"
+    api: Service api
+      target api = service: api/package.json has the script `start`: `node index.js`
+      target api: command = node index.js: api/package.json has the script `start`: `node index.js`
+      target api: port = 3000: nothing names its port, and express is most often given this one
+    web: Static web
+      target web = static: it has an index.html and builds with vite
+    ");
+    let assets = TargetSettings { assets: vec![PackageName::new("web")], ..TargetSettings::default() };
+    insta::assert_snapshot!(found(&monorepo, &configured([("api", assets)])), @r"
+    api: Service api
+      target api = service: api/package.json has the script `start`: `node index.js`
+      target api: command = node index.js: api/package.json has the script `start`: `node index.js`
+      target api: port = 3000: nothing names its port, and express is most often given this one
+    - api: the configuration speaks of it
+    - web: the configuration speaks of it
+    ");
+}
+
+#[test]
+fn names_are_short_until_two_would_be_alike() {
+    let service = |path: &str, name: &str| Member::new(path, name).script("start", "node index.js");
+    let monorepo = Monorepo::new([
+        service("a", "@a/api"),
+        service("b", "@b/api"),
+        service("c", "@c/Web App"),
+        service("d", "scratch"),
+        service("e", "base"),
+    ]);
+    let settings =
+        configured([("web-app", TargetSettings { package: Some(PackageName::new("base")), ..Default::default() })]);
+    insta::assert_snapshot!(found(&monorepo, &settings), @r"
+    a-api: Service @a/api
+      target a-api = service: a/package.json has the script `start`: `node index.js`
+      target a-api: command = node index.js: a/package.json has the script `start`: `node index.js`
+      target a-api: port = none: nothing says that it listens
+    b-api: Service @b/api
+      target b-api = service: b/package.json has the script `start`: `node index.js`
+      target b-api: command = node index.js: b/package.json has the script `start`: `node index.js`
+      target b-api: port = none: nothing says that it listens
+    scratch-2: Service scratch
+      target scratch-2 = service: d/package.json has the script `start`: `node index.js`
+      target scratch-2: command = node index.js: d/package.json has the script `start`: `node index.js`
+      target scratch-2: port = none: nothing says that it listens
+    web-app: Service base
+      target web-app = service: e/package.json has the script `start`: `node index.js`
+      target web-app: command = node index.js: e/package.json has the script `start`: `node index.js`
+      target web-app: port = none: nothing says that it listens
+    web-app-2: Service @c/Web App
+      target web-app-2 = service: c/package.json has the script `start`: `node index.js`
+      target web-app-2: command = node index.js: c/package.json has the script `start`: `node index.js`
+      target web-app-2: port = none: nothing says that it listens
+    - base: the configuration speaks of it
+    ");
+}
+
+#[test]
+fn the_settings_correct_and_add() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api").script("start", "node index.js").needs(&["express"]),
+        Member::new("worker", "worker").script("start", "node worker.js"),
+        Member::new("site", "site").script("build", "make-site"),
+    ])
+    .file("api/index.js", "listen(process.env.PORT || 8080)");
+    let settings = configured([
+        ("api", TargetSettings { port: Some(9000), ..TargetSettings::default() }),
+        (
+            "jobs",
+            TargetSettings {
+                package: Some(PackageName::new("api")),
+                command: Some(["node", "jobs.js"].map(str::to_owned).to_vec()),
+                ..TargetSettings::default()
+            },
+        ),
+        ("worker", TargetSettings { skip: true, ..TargetSettings::default() }),
+        ("site", TargetSettings { kind: Some(TargetKind::Static), ..TargetSettings::default() }),
+    ]);
+    insta::assert_snapshot!(found(&monorepo, &settings), @r#"
+    api: Service api
+      target api = service: api/package.json has the script `start`: `node index.js`
+      target api: command = node index.js: api/package.json has the script `start`: `node index.js`
+      target api: port = 9000: the configuration says so
+      env {"PORT": "9000"}
+    jobs: Service api
+      target jobs = service: the configuration gives it a command
+      target jobs: command = node jobs.js: the configuration says so
+      target jobs: port = 3000: nothing names its port, and express is most often given this one
+    site: Static site
+      target site = static: the configuration says so
+    - api: the configuration speaks of it
+    - site: the configuration speaks of it
+    - worker: the configuration speaks of it
+    "#);
+    let nothing_inferred = Settings { infer_targets: Some(false), ..Settings::default() };
+    insta::assert_snapshot!(found(&monorepo, &nothing_inferred), @"- site: nothing starts it, and it builds no site");
+}
