@@ -15,8 +15,9 @@ use crate::dial::{Dialer, Stream, UpgradeError};
 use crate::endpoint::{Endpoint, Environment};
 use crate::engine::{DaemonInfo, Engine, ImageDetails};
 use crate::error::BuildError;
-use crate::event::Event;
+use crate::event::{Event, Pushed};
 use crate::outcome::BuildOutcome;
+use crate::push;
 use crate::request::BuildRequest;
 use crate::run;
 use crate::session::WINDOW;
@@ -80,6 +81,19 @@ impl Builder {
     /// The image with this id or reference; `None` when there is none.
     pub async fn image(&self, image: &str) -> Result<Option<ImageDetails>, BuildError> {
         self.engine.inspect(image).await
+    }
+
+    /// Pushes image references that are in the daemon's store, `jobs` at a time, with the credentials of Docker's
+    /// configuration. Nothing is pushed before this is called: call it when every target was built. At the first
+    /// reference that fails the others are stopped, and the error names those that had arrived.
+    pub async fn push(
+        &self,
+        references: &[String],
+        jobs: usize,
+        events: UnboundedSender<Event>,
+        cancel: CancellationToken,
+    ) -> Result<Vec<Pushed>, BuildError> {
+        push::push(&self.engine, &self.credentials, references, jobs, &events, &cancel).await
     }
 
     /// Gives the image with this id or reference one more reference.

@@ -48,7 +48,7 @@ impl DigestCache {
     /// The digests remembered in `folder` for the context called `name`. What cannot be read is as good as nothing.
     pub(crate) fn load(folder: &Path, name: &str) -> Self {
         let file = blake3::hash(name.as_bytes()).to_hex();
-        let path = folder.join("digests").join(&file.as_str()[..32]);
+        let path = folder.join(&file.as_str()[..32]);
         let records = fs_err::read(&path).ok().and_then(checked).unwrap_or_default();
         Self { path: Some(path), records }
     }

@@ -1,13 +1,19 @@
 //! The Engine API: everything that is not BuildKit. `bollard` over our own connections.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bollard::query_parameters::TagImageOptions;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tonic::codegen::Bytes;
 
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Stream};
 use crate::error::BuildError;
 
 /// The API of Docker 20.10.
@@ -18,7 +24,34 @@ const PATIENCE: u64 = 120;
 /// A client of one daemon's Engine API.
 #[derive(Clone)]
 pub(crate) struct Engine {
-    pub(crate) docker: Docker,
+    docker: Docker,
+    client: Client<Connect, Full<Bytes>>,
+}
+
+/// Opens connections for an HTTP client.
+#[derive(Clone)]
+struct Connect(Dialer);
+
+impl tower::Service<http::Uri> for Connect {
+    type Response = TokioIo<Stream>;
+    type Error = std::io::Error;
+    type Future = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<Stream>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Uri) -> Self::Future {
+        let dialer = self.0.clone();
+        Box::pin(async move { dialer.dial().await.map(TokioIo::new) })
+    }
+}
+
+/// An answer that is an error: one line of several, or all there is.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(alias = "message")]
+    error: String,
 }
 
 /// What a daemon says of itself.
@@ -60,12 +93,7 @@ pub struct ImageDetails {
 impl Engine {
     /// A client whose connections are opened as needed and used again.
     pub(crate) fn new(dialer: &Dialer) -> Result<Self, BuildError> {
-        let dialer = dialer.clone();
-        let connector = tower::service_fn(move |_: http::Uri| {
-            let dialer = dialer.clone();
-            Box::pin(async move { dialer.dial().await.map(TokioIo::new) })
-        });
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new()).build(Connect(dialer.clone()));
         let transport = move |request: BollardRequest| {
             let client = client.clone();
             async move { client.request(request).await.map_err(bollard::errors::Error::from) }
@@ -73,7 +101,8 @@ impl Engine {
         let docker =
             Docker::connect_with_custom_transport(transport, Some("http://docker"), PATIENCE, API_DEFAULT_VERSION)
                 .map_err(|error| refused("be asked", &error))?;
-        Ok(Self { docker })
+        let client = Client::builder(TokioExecutor::new()).build(Connect(dialer.clone()));
+        Ok(Self { docker, client })
     }
 
     /// Asks who is there, and settles on an API version that both sides speak.
@@ -105,7 +134,7 @@ impl Engine {
             cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or_default(),
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
         };
-        Ok((Self { docker }, info))
+        Ok((Self { docker, client: self.client }, info))
     }
 
     /// An image by id or reference; `None` when there is none.
@@ -123,6 +152,43 @@ impl Engine {
             tags: found.repo_tags.unwrap_or_default(),
             digests: found.repo_digests.unwrap_or_default(),
         }))
+    }
+
+    /// `POST path` of the API version settled on, and each line of JSON that is answered. For calls of which bollard
+    /// throws away what matters. A line that is an error ends it.
+    pub(crate) async fn post_for_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+        mut line: impl FnMut(T),
+    ) -> Result<(), String> {
+        let mut request = http::Request::post(format!("http://docker/v{}{path}", self.docker.client_version()));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
+        let response = self.client.request(request).await.map_err(|error| root_cause(&error))?;
+        let success = response.status().is_success();
+        let mut body = response.into_body();
+        let mut text: Vec<u8> = Vec::new();
+        while let Some(frame) = body.frame().await {
+            text.extend(frame.map_err(|error| root_cause(&error))?.data_ref().into_iter().flatten());
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n').filter(|_| success) {
+                let rest = text.split_off(end + 1);
+                let one = std::mem::replace(&mut text, rest);
+                if let Ok(Refusal { error: message }) = serde_json::from_slice(&one) {
+                    return Err(message);
+                }
+                if let Ok(one) = serde_json::from_slice(&one) {
+                    line(one);
+                }
+            }
+        }
+        match serde_json::from_slice(&text) {
+            Ok(Refusal { error: message }) => Err(message),
+            Err(_) if success => Ok(()),
+            Err(_) => Err(String::from_utf8_lossy(&text).trim().to_owned()),
+        }
     }
 
     /// Gives an image one more reference.

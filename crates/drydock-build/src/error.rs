@@ -89,6 +89,14 @@ pub enum BuildError {
         reference: String,
         /// What the daemon or the registry said.
         message: String,
+        /// The references that had already been pushed.
+        pushed: Vec<String>,
+    },
+    /// The caller cancelled a push.
+    #[error("the push was cancelled")]
+    PushCancelled {
+        /// The references that had already been pushed.
+        pushed: Vec<String>,
     },
     /// A path of the context is not one.
     #[error("`{path}` cannot be a path in the build context: {reason}")]
@@ -154,6 +162,7 @@ impl Diagnose for BuildError {
             Self::ConnectionLost { .. } => "docker-connection-lost",
             Self::Daemon { .. } => "docker-refused",
             Self::PushFailed { .. } => "push-failed",
+            Self::PushCancelled { .. } => "push-cancelled",
             Self::InvalidContextPath { .. } => "context-path-invalid",
             Self::UnreadableContext { .. } => "context-unreadable",
             Self::ContextChanged { .. } => "context-changed",
@@ -174,7 +183,7 @@ impl Diagnose for BuildError {
             | Self::ConnectionLost { .. }
             | Self::Daemon { .. }
             | Self::Unsupported { .. } => Category::Docker,
-            Self::PushFailed { .. } | Self::ContextChanged { .. } => Category::Build,
+            Self::PushFailed { .. } | Self::PushCancelled { .. } | Self::ContextChanged { .. } => Category::Build,
             Self::InvalidContextPath { .. } | Self::UnreadableContext { .. } => Category::Workspace,
             Self::UnreadableSecret { .. } => Category::Usage,
         }
@@ -203,7 +212,7 @@ impl Diagnose for BuildError {
                 "look into the daemon's log (`journalctl -u docker`), and run the build again: steps that ended are cached"
                     .to_owned()
             }
-            Self::PushFailed { reference, message } => push_help(reference, message),
+            Self::PushFailed { reference, message, .. } => push_help(reference, message),
             Self::ContextChanged { .. } => "run the build again when nothing writes to the file".to_owned(),
             Self::UnreadableSecret { .. } => {
                 "check the file or the environment variable that `--secret` names".to_owned()
@@ -212,7 +221,10 @@ impl Diagnose for BuildError {
             Self::Daemon { message, .. } if message.contains("no space left") => {
                 "free space where the daemon keeps its data: `docker system df`, `docker builder prune`".to_owned()
             }
-            Self::Daemon { .. } | Self::InvalidContextPath { .. } | Self::UnreadableContext { .. } => return None,
+            Self::Daemon { .. }
+            | Self::PushCancelled { .. }
+            | Self::InvalidContextPath { .. }
+            | Self::UnreadableContext { .. } => return None,
         })
     }
 
@@ -224,6 +236,9 @@ impl Diagnose for BuildError {
                 .collect(),
             Self::DaemonTooOld { api, .. } => vec![format!("its API is {api}; 1.41 (Docker 20.10) is needed")],
             Self::InvalidAddress { reason, .. } | Self::ConnectionLost { reason, .. } => vec![reason.clone()],
+            Self::PushFailed { pushed, .. } | Self::PushCancelled { pushed } => {
+                pushed.iter().map(|reference| format!("`{reference}` had already been pushed")).collect()
+            }
             Self::UnknownContext { path, .. } => vec![format!("`{}` does not exist", path.display())],
             _ => Vec::new(),
         }

@@ -28,7 +28,9 @@ pub enum Event {
     /// BuildKit's opinion on the Dockerfile.
     Warning(BuildWarning),
     /// An image reference is being pushed, layer by layer.
-    Push(PushProgress),
+    PushProgress(PushProgress),
+    /// An image reference was pushed.
+    Pushed(Pushed),
 }
 
 /// What the context of a run holds.
@@ -135,17 +137,28 @@ pub struct BuildWarning {
     pub dockerfile_lines: Vec<std::ops::RangeInclusive<u32>>,
 }
 
-/// See [`Event::Push`].
+/// See [`Event::PushProgress`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushProgress {
     /// The image reference.
     pub reference: String,
-    /// The layer, where it is about one.
-    pub layer: Option<String>,
+    /// The layer, by the beginning of its digest.
+    pub layer: String,
     /// What the daemon says of it.
     pub status: String,
     /// Bytes sent.
     pub current: u64,
     /// Bytes to send, where known.
     pub total: Option<u64>,
+}
+
+/// An image reference that a registry now has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The image reference.
+    pub reference: String,
+    /// The digest of its manifest, which names it for good.
+    pub digest: Option<String>,
+    /// Bytes of the manifest.
+    pub size: Option<u64>,
 }

@@ -19,6 +19,7 @@ mod listing;
 mod llb;
 mod outcome;
 mod progress;
+mod push;
 mod request;
 mod run;
 mod session;
@@ -32,8 +33,8 @@ pub use endpoint::{Address, Endpoint, Environment, TlsFiles};
 pub use engine::{DaemonInfo, ImageDetails};
 pub use error::{Attempt, BuildError};
 pub use event::{
-    BuildWarning, ContextSummary, Event, LogLine, LogStream, PushProgress, Transfer, VertexFinished, VertexProgress,
-    VertexStarted,
+    BuildWarning, ContextSummary, Event, LogLine, LogStream, PushProgress, Pushed, Transfer, VertexFinished,
+    VertexProgress, VertexStarted,
 };
 pub use outcome::{BuildOutcome, BuiltTarget, LOG_TAIL_LINES, StepFailure, TargetOutcome, TargetResult};
 pub use request::{

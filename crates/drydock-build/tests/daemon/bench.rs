@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bollard::Docker;
+use bollard::query_parameters::RemoveImageOptions;
 use drydock_build::{
     BuildError, BuildOutcome, BuildRequest, Builder, BuiltTarget, CancellationToken, ContextContent, ContextEntry,
     Endpoint, Environment, Event, Output, TargetRequest, TargetResult,
@@ -54,18 +56,35 @@ impl Bench {
     }
 
     pub(crate) async fn build(&self, request: BuildRequest) -> Told {
-        self.try_build(request, CancellationToken::new()).await.expect("the run itself is fine")
+        self.build_with(&self.builder, request).await
     }
 
-    pub(crate) async fn try_build(&self, request: BuildRequest, cancel: CancellationToken) -> Result<Told, BuildError> {
-        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-        let outcome = self.builder.build(request, sender, cancel).await?;
-        let mut events = Vec::new();
-        while let Ok(event) = receiver.try_recv() {
-            events.push(event);
-        }
-        Ok(Told { events, outcome })
+    /// Builds with another connection.
+    pub(crate) async fn build_with(&self, builder: &Builder, request: BuildRequest) -> Told {
+        run(builder, request).await.expect("the run itself is fine")
     }
+
+    pub(crate) async fn try_build(&self, request: BuildRequest) -> Result<Told, BuildError> {
+        run(&self.builder, request).await
+    }
+
+    /// Takes image references away again.
+    pub(crate) async fn remove(&self, references: &[String]) {
+        let docker = Docker::connect_with_defaults().unwrap();
+        for reference in references {
+            docker.remove_image(reference, None::<RemoveImageOptions>, None).await.unwrap();
+        }
+    }
+}
+
+async fn run(builder: &Builder, request: BuildRequest) -> Result<Told, BuildError> {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let outcome = builder.build(request, sender, CancellationToken::new()).await?;
+    let mut events = Vec::new();
+    while let Ok(event) = receiver.try_recv() {
+        events.push(event);
+    }
+    Ok(Told { events, outcome })
 }
 
 impl Told {

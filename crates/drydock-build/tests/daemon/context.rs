@@ -66,7 +66,7 @@ async fn a_file_that_vanishes_is_named() {
     let tree = tempfile::tempdir().unwrap();
     let mut request = bench.request("FROM BASE AS x\nCOPY . /x/\nRUN echo NONCE\n", &["x"]);
     request.context = vec![generated("a", "a"), file("b", &tree.path().join("missing"))];
-    let error = bench.try_build(request, drydock_build::CancellationToken::new()).await.err();
+    let error = bench.try_build(request).await.err();
     match error {
         Some(BuildError::UnreadableContext { source }) => assert!(source.to_string().contains("missing"), "{source}"),
         other => panic!("unexpected {other:?}"),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bollard::Docker;
 use drydock_build::{Output, Secret, SecretSource};
 
 use crate::bench::{Bench, sha256};
@@ -32,10 +31,7 @@ async fn an_image_gets_its_tags_and_labels() {
     assert_eq!(bench.builder.image(&format!("{repo}:three")).await.unwrap().unwrap().id, one.id);
     assert_eq!(bench.builder.image(&format!("{repo}:four")).await.unwrap(), None);
 
-    let docker = Docker::connect_with_defaults().unwrap();
-    for reference in [format!("{repo}:one"), format!("{repo}/two"), format!("{repo}:three")] {
-        docker.remove_image(&reference, None::<bollard::query_parameters::RemoveImageOptions>, None).await.unwrap();
-    }
+    bench.remove(&[format!("{repo}:one"), format!("{repo}/two"), format!("{repo}:three")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +68,7 @@ async fn a_secret_that_cannot_be_read_stops_the_run_before_it_begins() {
     let mut request = bench.request("FROM BASE AS x\n", &["x"]);
     let source = SecretSource::Env("DRYDOCK_TEST_NO_SUCH_VARIABLE".to_owned());
     request.secrets = vec![Secret { id: "token".to_owned(), source }];
-    let error = bench.try_build(request, drydock_build::CancellationToken::new()).await.err().unwrap();
+    let error = bench.try_build(request).await.err().unwrap();
     assert_eq!(
         error.to_string(),
         "the secret `token` cannot be read: the environment variable `DRYDOCK_TEST_NO_SUCH_VARIABLE` is not set"

@@ -5,8 +5,10 @@
 
 mod base;
 mod bench;
+mod registry;
 
 mod cache;
 mod context;
 mod failure;
 mod images;
+mod push;

@@ -1,0 +1,120 @@
+//! Pushes images that are in the daemon's store.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use crate::credentials::{Credential, Credentials, registry_of};
+use crate::engine::{Engine, split_tag};
+use crate::error::BuildError;
+use crate::event::{Event, PushProgress, Pushed};
+
+/// One line of what the daemon tells of a push.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    id: Option<String>,
+    status: Option<String>,
+    #[serde(default)]
+    progress_detail: Detail,
+    aux: Option<Aux>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    current: u64,
+    total: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Aux {
+    digest: Option<String>,
+    size: Option<u64>,
+}
+
+/// Pushes `references`, `jobs` at a time. At the first that fails the others are stopped, and the error says which had
+/// arrived.
+pub(crate) async fn push(
+    engine: &Engine,
+    credentials: &Credentials,
+    references: &[String],
+    jobs: usize,
+    events: &UnboundedSender<Event>,
+    cancel: &CancellationToken,
+) -> Result<Vec<Pushed>, BuildError> {
+    let under_way = references
+        .iter()
+        .enumerate()
+        .map(|(index, reference)| async move { (index, push_one(engine, credentials, reference, events).await) });
+    let mut under_way = futures_util::stream::iter(under_way).buffer_unordered(jobs.max(1));
+    let mut pushed: Vec<(usize, Pushed)> = Vec::new();
+    let so_far = |pushed: Vec<(usize, Pushed)>| pushed.into_iter().map(|(_, pushed)| pushed.reference).collect();
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(BuildError::PushCancelled { pushed: so_far(pushed) }),
+            next = under_way.next() => next,
+        };
+        match next {
+            Some((index, Ok(one))) => {
+                drop(events.send(Event::Pushed(one.clone())));
+                pushed.push((index, one));
+            }
+            Some((index, Err(message))) => {
+                let reference = references[index].clone();
+                return Err(BuildError::PushFailed { reference, message, pushed: so_far(pushed) });
+            }
+            None => break,
+        }
+    }
+    pushed.sort_by_key(|(index, _)| *index);
+    Ok(pushed.into_iter().map(|(_, pushed)| pushed).collect())
+}
+
+async fn push_one(
+    engine: &Engine,
+    credentials: &Credentials,
+    reference: &str,
+    events: &UnboundedSender<Event>,
+) -> Result<Pushed, String> {
+    let (name, tag) = split_tag(reference);
+    let login = login(credentials.lookup(registry_of(reference)).await, registry_of(reference));
+    let mut pushed = Pushed { reference: reference.to_owned(), digest: None, size: None };
+    let path = format!("/images/{name}/push?tag={tag}");
+    engine
+        .post_for_lines(&path, &[("X-Registry-Auth", login)], |line: Line| {
+            let Line { id, status, progress_detail, aux } = line;
+            if let Some(Aux { digest, size }) = aux {
+                (pushed.digest, pushed.size) = (digest, size);
+            }
+            if let (Some(layer), Some(status)) = (id, status) {
+                drop(events.send(Event::PushProgress(PushProgress {
+                    reference: reference.to_owned(),
+                    layer,
+                    status,
+                    current: progress_detail.current,
+                    total: (progress_detail.total > 0).then_some(progress_detail.total),
+                })));
+            }
+        })
+        .await?;
+    Ok(pushed)
+}
+
+/// The header that carries credentials. It must be there even where there are none.
+fn login(credential: Option<Credential>, registry: &str) -> String {
+    let value = match credential {
+        Some(Credential::Password { username, password }) => {
+            json!({ "username": username, "password": password, "serveraddress": registry })
+        }
+        Some(Credential::IdentityToken(token)) => json!({ "identitytoken": token, "serveraddress": registry }),
+        None => json!({}),
+    };
+    URL_SAFE.encode(value.to_string())
+}

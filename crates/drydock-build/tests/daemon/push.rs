@@ -1,0 +1,106 @@
+//! Images that go to a registry.
+
+use drydock_build::{BuildError, Builder, CancellationToken, Environment, Event, Output};
+use drydock_diagnostics::Diagnose;
+
+use crate::bench::Bench;
+use crate::registry::Registry;
+
+/// Builds images with these references.
+async fn build(bench: &Bench, references: &[String]) {
+    let mut request = bench.request("FROM BASE AS x\nRUN echo NONCE > /nonce\n", &["x"]);
+    request.targets[0].output = Output::Image;
+    request.targets[0].tags = references.to_vec();
+    bench.build(request).await;
+}
+
+/// A builder whose Docker configuration is `config`.
+async fn with_config(bench: &Bench, config: &str) -> Builder {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("config.json"), config).unwrap();
+    let mut environment = Environment::of_process();
+    environment.variables.insert("DOCKER_CONFIG".to_owned(), folder.path().to_str().unwrap().to_owned());
+    Builder::connect(bench.builder.endpoint().clone(), &environment).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reference_arrives() {
+    let bench = Bench::new().await;
+    let (registry, host) = Registry::start(None).await;
+    let references = [format!("{host}/a:1"), format!("{host}/a:2"), format!("{host}/b/c:latest")];
+    build(&bench, &references).await;
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let pushed = bench.builder.push(&references, 2, sender, CancellationToken::new()).await.unwrap();
+    assert_eq!(registry.tags(), ["a:1", "a:2", "b/c:latest"]);
+    let told: Vec<_> = pushed.iter().map(|one| one.reference.clone()).collect();
+    assert_eq!(told, references);
+    assert_eq!(pushed[0].digest, Some(registry.digest("a", "1")));
+    assert_eq!(pushed[2].digest, Some(registry.digest("b/c", "latest")));
+    let mut layers = 0;
+    while let Ok(event) = events.try_recv() {
+        layers += usize::from(matches!(event, Event::PushProgress(progress) if progress.status == "Pushed"));
+    }
+    assert!(layers > 0);
+    bench.remove(&references).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_refuses_is_named_with_what_had_arrived() {
+    let bench = Bench::new().await;
+    let (registry, host) = Registry::start(None).await;
+    let references = [format!("{host}/a:1"), format!("{host}/denied/a:1"), format!("{host}/b:1")];
+    build(&bench, &references).await;
+    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+    let error = bench.builder.push(&references, 1, sender, CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.to_string().split(':').next(), Some(format!("`{}", host.split(':').next().unwrap()).as_str()));
+    match &error {
+        BuildError::PushFailed { reference, message, pushed } => {
+            assert_eq!(reference, &references[1]);
+            assert!(message.contains("denied"), "{message}");
+            assert_eq!(pushed, &references[..1]);
+        }
+        other => panic!("unexpected {other:?}"),
+    }
+    assert_eq!(error.help().unwrap(), format!("log in with `docker login {host}`, as someone who may push there"));
+    assert_eq!(registry.tags(), ["a:1"]);
+    bench.remove(&references).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_come_from_dockers_configuration() {
+    let bench = Bench::new().await;
+    let (registry, host) = Registry::start(Some(("me", "pass:word"))).await;
+    let references = [format!("{host}/a:1")];
+    build(&bench, &references).await;
+    let push = async |config: &str| {
+        let builder = with_config(&bench, config).await;
+        let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+        builder.push(&references, 1, sender, CancellationToken::new()).await
+    };
+    let error = push("{}").await.unwrap_err();
+    assert!(error.help().unwrap().starts_with("log in with"), "{error:?}");
+    assert_eq!(registry.tags(), [""; 0]);
+
+    // me:pass:word
+    push(&format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6cGFzczp3b3Jk"}}}}}}"#)).await.unwrap();
+    assert_eq!(registry.tags(), ["a:1"]);
+
+    // The session answers for the daemon as well, when it fetches a base image.
+    bench.remove(&references).await;
+    let builder = with_config(&bench, &format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6cGFzczp3b3Jk"}}}}}}"#)).await;
+    let request = bench.request(&format!("FROM {host}/a:1 AS x\nRUN cat /nonce\n"), &["x"]);
+    let told = bench.build_with(&builder, request).await;
+    assert_eq!(told.log(), [bench.nonce.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_push_says_what_had_arrived() {
+    let bench = Bench::new().await;
+    let (_, host) = Registry::start(None).await;
+    let references = [format!("{host}/a:1")];
+    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let error = bench.builder.push(&references, 1, sender, cancel).await.unwrap_err();
+    assert!(matches!(&error, BuildError::PushCancelled { pushed } if pushed.is_empty()), "{error:?}");
+}
