@@ -12,6 +12,7 @@ use crate::npm::closure::EntrySet;
 use crate::npm::flags::Flag;
 use crate::npm::graph::NpmGraph;
 use crate::npm::lock::EntryId;
+use crate::npm::mask::in_order;
 use crate::npm::seal::Maps;
 
 #[derive(Serialize)]
@@ -63,29 +64,33 @@ pub(crate) struct Placed<'g> {
     #[serde(skip_serializing_if = "is_false")]
     has_shrinkwrap: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    patched: Option<&'g Value>,
+    patched: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bundle_dependencies: Option<&'g Value>,
+    bundle_dependencies: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    accept_dependencies: Option<&'g Value>,
+    accept_dependencies: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     dependencies: BTreeMap<&'g str, Cow<'g, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bin: Option<&'g Value>,
+    bin: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    engines: Option<&'g Value>,
+    engines: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    os: Option<&'g Value>,
+    os: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu: Option<&'g Value>,
+    cpu: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    libc: Option<&'g Value>,
+    libc: Option<Cow<'g, Value>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     optional_dependencies: BTreeMap<&'g str, Cow<'g, str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     peer_dependencies: BTreeMap<&'g str, Cow<'g, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer_dependencies_meta: Option<Cow<'g, Value>>,
+}
+
+fn ordered(value: &Option<Value>) -> Option<Cow<'_, Value>> {
+    value.as_ref().map(in_order)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -114,7 +119,7 @@ impl NpmGraph<'_> {
                 verbatim(DependencyKind::Production).collect(),
                 verbatim(DependencyKind::Optional).collect(),
                 verbatim(DependencyKind::Peer).collect(),
-                entry.peer_dependencies_meta.as_ref().map(Cow::Borrowed),
+                ordered(&entry.peer_dependencies_meta),
             )
         } else {
             let optional = maps.optional_peers.iter().map(|name| (*name, serde_json::json!({ "optional": true })));
@@ -134,18 +139,16 @@ impl NpmGraph<'_> {
             peer: flag.peer,
             has_install_script: entry.has_install_script.0,
             has_shrinkwrap: entry.has_shrinkwrap.0,
-            patched: entry.patched.as_ref(),
-            bundle_dependencies: entry.bundle_dependencies.as_ref(),
-            accept_dependencies: entry
-                .accept_dependencies
-                .as_ref()
+            patched: ordered(&entry.patched),
+            bundle_dependencies: ordered(&entry.bundle_dependencies),
+            accept_dependencies: ordered(&entry.accept_dependencies)
                 .filter(|_| foreign || selection.shape != Shape::Sealed),
             dependencies,
-            bin: entry.bin.as_ref(),
-            engines: entry.engines.as_ref(),
-            os: entry.os.as_ref(),
-            cpu: entry.cpu.as_ref(),
-            libc: entry.libc.as_ref(),
+            bin: ordered(&entry.bin),
+            engines: ordered(&entry.engines),
+            os: ordered(&entry.os),
+            cpu: ordered(&entry.cpu),
+            libc: ordered(&entry.libc),
             optional_dependencies,
             peer_dependencies,
             peer_dependencies_meta: meta,

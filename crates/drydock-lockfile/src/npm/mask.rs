@@ -1,5 +1,6 @@
 //! Manifests reduced to what an install reads, so that nothing else can change its input.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -244,7 +245,26 @@ impl NpmGraph<'_> {
 
 fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
-        map.insert(key.to_owned(), value);
+        map.insert(key.to_owned(), in_order(&value).into_owned());
+    }
+}
+
+/// The value with the keys of all its objects sorted: their order in a file means nothing and must not show.
+pub(crate) fn in_order(value: &Value) -> Cow<'_, Value> {
+    match value {
+        Value::Object(map) => {
+            let sorted = map.keys().zip(map.keys().skip(1)).all(|(left, right)| left < right);
+            let nested = map.values().any(|value| value.is_object() || value.is_array());
+            if sorted && !nested {
+                return Cow::Borrowed(value);
+            }
+            let ordered: BTreeMap<&String, &Value> = map.iter().collect();
+            Cow::Owned(ordered.into_iter().map(|(key, value)| (key.clone(), in_order(value).into_owned())).collect())
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            Cow::Owned(items.iter().map(|item| in_order(item).into_owned()).collect())
+        }
+        _ => Cow::Borrowed(value),
     }
 }
 
@@ -273,7 +293,7 @@ fn scripts(manifest: &Manifest, root: bool) -> Option<Value> {
 
 fn sorted<'v>(entries: impl Iterator<Item = (&'v String, &'v Value)>) -> Value {
     let sorted: BTreeMap<&String, &Value> = entries.collect();
-    sorted.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    sorted.into_iter().map(|(key, value)| (key.clone(), in_order(value).into_owned())).collect()
 }
 
 /// The package a key like `name`, `@scope/name@^1` or `name@npm:x@1` is about.
