@@ -1,5 +1,19 @@
 //! Facts about packages that their files tell. Each says where it was read; nothing is guessed from names alone.
 
+mod angular;
+mod arguments;
+mod commands;
+mod config_reads;
+mod entries;
+mod folder;
+mod hints;
+pub(crate) mod javascript;
+mod outputs;
+mod service;
+mod static_site;
+mod tsconfig;
+mod undeclared;
+
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{PackageName, WorkspacePath};
 
@@ -81,6 +95,8 @@ pub struct UndeclaredImport {
     pub place: Place,
     /// As written.
     pub specifier: String,
+    /// What a relative import names, from the root, its ending as written; `None` for an import by name.
+    pub path: Option<WorkspacePath>,
 }
 
 /// A package whose build makes files for a web server.
@@ -128,30 +144,25 @@ pub struct Service {
 
 /// What the build of `package` writes.
 pub fn outputs(workspace: &Workspace, package: &Package) -> Result<Outputs, WorkspaceError> {
-    let _ = (workspace, package);
-    todo!("being written")
+    outputs::outputs(workspace, package)
 }
 
 /// What the configuration of `package`'s build reads outside its folder.
 pub fn config_reads(workspace: &Workspace, package: &Package) -> Result<ConfigReads, WorkspaceError> {
-    let _ = (workspace, package);
-    todo!("being written")
+    config_reads::config_reads(workspace, package)
 }
 
 /// Imports of other members in `package`'s sources that its manifest does not declare. Parses every source file.
 pub fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
-    let _ = (workspace, package);
-    todo!("being written")
+    undeclared::undeclared(workspace, package)
 }
 
 /// The static site that `package`'s build makes, if it makes one.
 pub fn static_site(workspace: &Workspace, package: &Package) -> Result<Option<StaticSite>, WorkspaceError> {
-    let _ = (workspace, package);
-    todo!("being written")
+    static_site::static_site(workspace, package)
 }
 
 /// What says that `package` is run as a service.
 pub fn service(workspace: &Workspace, package: &Package) -> Result<Service, WorkspaceError> {
-    let _ = (workspace, package);
-    todo!("being written")
+    service::service(workspace, package)
 }
