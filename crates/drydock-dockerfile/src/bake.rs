@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drydock_plan::{BuildPlan, StageId, StageKind, Target, TargetName, WorkspacePath};
+use drydock_plan::{BuildPlan, Stage, StageId, StageKind, Target, TargetName, WorkspacePath};
 use serde_json::{Map, Value, json};
 
 /// The bake file as text. It is run from the root of the workspace:
@@ -14,11 +14,12 @@ use serde_json::{Map, Value, json};
 /// variable of their name in capitals, and `npmrc` from `.npmrc` or the file that the variable `NPMRC` names.
 pub fn bake_file(plan: &BuildPlan, directory: &WorkspacePath, tags: &BTreeMap<TargetName, Vec<String>>) -> String {
     let names = bake_names(plan);
+    let stages: BTreeMap<&StageId, &Stage> = plan.stages.iter().map(|stage| (&stage.id, stage)).collect();
     let dockerfile = directory.join("Dockerfile").expect("a plain name does not climb");
     let mut variables: BTreeMap<String, Value> = BTreeMap::new();
     let mut targets = Map::new();
     for target in &plan.targets {
-        let needs = Needs::of(plan, &target.stage);
+        let needs = Needs::of(&stages, &target.stage);
         let mut entry = Map::new();
         entry.insert("context".into(), json!("."));
         entry.insert("dockerfile".into(), literal(dockerfile.as_str()));
@@ -97,12 +98,12 @@ struct Needs<'p> {
 }
 
 impl<'p> Needs<'p> {
-    fn of(plan: &'p BuildPlan, stage: &'p StageId) -> Self {
+    fn of(stages: &BTreeMap<&'p StageId, &'p Stage>, stage: &'p StageId) -> Self {
         let mut needs = Self::default();
         let mut seen = BTreeSet::new();
         let mut open = vec![stage];
         while let Some(id) = open.pop() {
-            let Some(stage) = plan.stage(id).filter(|_| seen.insert(id)) else { continue };
+            let Some(stage) = stages.get(id).filter(|_| seen.insert(id)) else { continue };
             open.extend(stage.needs());
             match &stage.kind {
                 StageKind::Base(_) | StageKind::Static(_) => {}

@@ -19,7 +19,7 @@ pub enum DockerfileError {
         directory: WorkspacePath,
     },
     /// The name of an environment variable or build argument.
-    #[error("`{name}` in {place} is not the name of a variable")]
+    #[error("`{}` in {place} is not the name of a variable", name.escape_debug())]
     Name {
         /// As configured.
         name: String,
@@ -27,7 +27,7 @@ pub enum DockerfileError {
         place: String,
     },
     /// The id of a secret.
-    #[error("`{id}` in {place} is not the id of a secret")]
+    #[error("`{}` in {place} is not the id of a secret", id.escape_debug())]
     Secret {
         /// As configured.
         id: String,
@@ -35,7 +35,7 @@ pub enum DockerfileError {
         place: String,
     },
     /// The reference to an image.
-    #[error("`{image}`, which stage `{stage}` begins with, is not a reference to an image")]
+    #[error("`{}`, which stage `{stage}` begins with, is not a reference to an image", image.escape_debug())]
     Image {
         /// As configured.
         image: String,

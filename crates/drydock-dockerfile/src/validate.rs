@@ -57,7 +57,7 @@ fn validate_runtime(runtime: &RuntimeStage) -> Result<(), DockerfileError> {
     }
     arguments(&runtime.args, &place)?;
     line(&runtime.user, || format!("the user of {place}"))?;
-    folder(&runtime.workdir)
+    runtime.setup.iter().map(|(directory, _)| directory).chain([&runtime.workdir]).try_for_each(folder)
 }
 
 /// Environment that is said by ENV.

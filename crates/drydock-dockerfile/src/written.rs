@@ -6,7 +6,7 @@ use std::sync::Arc;
 use drydock_plan::{BuildPlan, ContextContent, TargetName, WorkspacePath};
 
 use crate::bake::bake_file;
-use crate::generated::context_files;
+use crate::generated::{context_files, generated_directory};
 use crate::ignore::ignore_file;
 use crate::lower::lower;
 
@@ -43,6 +43,11 @@ pub fn written(
     });
     let generated = context_files(plan, directory).filter_map(|(path, file)| match &file.content {
         ContextContent::Bytes(bytes) => {
+            debug_assert!(
+                file.path.is_within(&generated_directory()),
+                "{:?} would overwrite a file of the tree",
+                file.path
+            );
             Some((path, WrittenFile { bytes: Arc::clone(bytes), executable: file.executable }))
         }
         ContextContent::Tree | ContextContent::Symlink(_) => None,

@@ -2,7 +2,7 @@
 
 use drydock_plan::{BuildStage, WorkspacePath};
 
-use super::{Lowering, arguments, key, line, run};
+use super::{Lowering, arguments, key, run};
 use crate::syntax::{Command, EnvValue, Instruction, Line, Mount, MountId, Run, Script, ShellValue};
 
 impl Lowering<'_> {
@@ -26,13 +26,6 @@ impl Lowering<'_> {
         self.change_directory(&mut directory, &build.directory, &mut instructions);
         instructions.push(Instruction::Run(self.build_command(build, &environment)));
         instructions
-    }
-
-    fn change_directory(&self, from: &mut WorkspacePath, to: &WorkspacePath, instructions: &mut Vec<Instruction>) {
-        if from != to {
-            instructions.push(Instruction::Workdir(line(&self.in_image(to))));
-            *from = to.clone();
-        }
     }
 
     /// What is trimmed is removed in the same layer that made it.

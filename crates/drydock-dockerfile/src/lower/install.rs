@@ -102,18 +102,29 @@ impl Lowering<'_> {
     }
 
     /// Brings the package managers that images of Node do not hold.
-    pub(super) fn install_managers(&self, managers: &[PackageManager]) -> Option<Instruction> {
+    pub(super) fn install_managers(&self, id: &StageId, managers: &[PackageManager]) -> Option<Instruction> {
         let mut commands = Vec::new();
         let corepack = |manager: &PackageManager| {
             matches!(manager, PackageManager::Pnpm | PackageManager::YarnClassic | PackageManager::YarnBerry)
         };
         if managers.iter().any(corepack) {
+            // Node brings Corepack until version 24.
+            if self.node_major(id).is_some_and(|major| major > 24) {
+                commands.push(Command::new(["npm", "install", "--global", "corepack"]));
+            }
             commands.push(Command::new(["corepack", "enable"]));
         }
         if managers.contains(&PackageManager::Bun) {
             commands.push(Command::new(["npm", "install", "--global", &format!("bun@{}", self.bun_version())]));
         }
         (!commands.is_empty()).then(|| Instruction::Run(Run { mounts: Vec::new(), script: Script { commands } }))
+    }
+
+    /// The major version of Node that the tag of the lineage's image names.
+    fn node_major(&self, id: &StageId) -> Option<u32> {
+        let image = self.bases(id).find_map(|base| base.image.as_ref())?;
+        let (_, tag) = image.as_str().rsplit('/').next()?.strip_prefix("node")?.split_once(':')?;
+        tag.split(['.', '-', '@']).next()?.parse().ok()
     }
 
     /// The version of Bun that a masked root manifest names as its package manager, else the first major version.

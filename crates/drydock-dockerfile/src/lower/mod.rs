@@ -118,6 +118,7 @@ fn subject(plan: &BuildPlan, stage: &Stage) -> (BTreeSet<PackageName>, Option<Ta
 struct Lowering<'p> {
     plan: &'p BuildPlan,
     generated: &'p WorkspacePath,
+    stages: BTreeMap<&'p StageId, &'p Stage>,
     /// The paths of the context that are files and neither folders nor symbolic links.
     files: BTreeSet<&'p WorkspacePath>,
     /// Images that several stages begin with, and the argument that names each.
@@ -136,7 +137,8 @@ impl<'p> Lowering<'p> {
             .collect();
         let first_install =
             plan.stages.iter().find(|stage| matches!(stage.kind, StageKind::Install(_))).map(|stage| &stage.id);
-        Self { plan, generated, files, image_arguments: image_arguments(plan), first_install }
+        let stages = plan.stages.iter().map(|stage| (&stage.id, stage)).collect();
+        Self { plan, generated, stages, files, image_arguments: image_arguments(plan), first_install }
     }
 
     fn header(&self) -> Vec<String> {
@@ -152,10 +154,10 @@ impl<'p> Lowering<'p> {
     fn stage(&self, stage: &'p Stage) -> syntax::Stage {
         let (base, instructions) = match &stage.kind {
             StageKind::Base(base) => self.base(stage, base),
-            StageKind::Install(install) => (self.from_stage(&install.from), self.install(install)),
-            StageKind::Build(build) => (self.from_stage(&build.from), self.build(build)),
-            StageKind::Runtime(runtime) => (self.from_stage(&runtime.from), self.runtime(runtime)),
-            StageKind::Static(site) => (self.from_image(&site.image), self.site(site)),
+            StageKind::Install(install) => (self.stage_base(&install.from), self.install(install)),
+            StageKind::Build(build) => (self.stage_base(&build.from), self.build(build)),
+            StageKind::Runtime(runtime) => (self.stage_base(&runtime.from), self.runtime(runtime)),
+            StageKind::Static(site) => (self.image_base(&site.image), self.site(site)),
         };
         let comment = stage.comment.clone().or_else(|| self.remark(stage));
         syntax::Stage { name: stage_name(&stage.id), base, comment, instructions }
@@ -183,9 +185,9 @@ impl<'p> Lowering<'p> {
         let from = match (&base.image, &base.from) {
             (Some(image), _) => {
                 instructions.push(Instruction::Workdir(line(self.plan.root.as_str())));
-                self.from_image(image)
+                self.image_base(image)
             }
-            (None, Some(from)) => self.from_stage(from),
+            (None, Some(from)) => self.stage_base(from),
             (None, None) => {
                 instructions.push(Instruction::Workdir(line(self.plan.root.as_str())));
                 Base::Scratch
@@ -196,19 +198,19 @@ impl<'p> Lowering<'p> {
         if base.image.is_some() {
             let managers = self.managers(&stage.id);
             instructions.extend(env(env_pairs(&install::environment(&managers, &base.env))));
-            instructions.extend(self.install_managers(&managers));
+            instructions.extend(self.install_managers(&stage.id, &managers));
         } else {
             instructions.extend(env(env_pairs(&base.env)));
         }
         (from, instructions)
     }
 
-    fn from_stage(&self, id: &StageId) -> Base {
-        debug_assert!(self.plan.stage(id).is_some(), "stage `{id}` is not in the plan");
+    fn stage_base(&self, id: &StageId) -> Base {
+        debug_assert!(self.stages.contains_key(id), "stage `{id}` is not in the plan");
         Base::Stage(stage_name(id))
     }
 
-    fn from_image(&self, image: &ImageRef) -> Base {
+    fn image_base(&self, image: &ImageRef) -> Base {
         match self.image_arguments.get(image) {
             Some(name) => Base::Argument(name.clone()),
             None => Base::Image(self.image(image)),
@@ -223,9 +225,8 @@ impl<'p> Lowering<'p> {
     }
 
     /// The stage `id` and those it begins with, nearest first.
-    fn ancestors(&self, id: &StageId) -> impl Iterator<Item = &'p Stage> + use<'p> {
-        let plan = self.plan;
-        std::iter::successors(plan.stage(id), move |stage| {
+    fn ancestors(&self, id: &StageId) -> impl Iterator<Item = &'p Stage> {
+        std::iter::successors(self.stages.get(id).copied(), |stage| {
             let from = match &stage.kind {
                 StageKind::Base(base) => base.from.as_ref(),
                 StageKind::Install(install) => Some(&install.from),
@@ -233,12 +234,12 @@ impl<'p> Lowering<'p> {
                 StageKind::Runtime(runtime) => Some(&runtime.from),
                 StageKind::Static(_) => None,
             };
-            from.and_then(|id| plan.stage(id))
+            from.and_then(|id| self.stages.get(id).copied())
         })
     }
 
     /// The base stages among the ancestors of `id`, nearest first.
-    fn bases(&self, id: &StageId) -> impl Iterator<Item = &'p BaseStage> + use<'p> {
+    fn bases(&self, id: &StageId) -> impl Iterator<Item = &'p BaseStage> {
         self.ancestors(id).filter_map(|stage| match &stage.kind {
             StageKind::Base(base) => Some(base),
             _ => None,
@@ -278,6 +279,14 @@ impl<'p> Lowering<'p> {
                 destination: own_place(path),
             })
         })
+    }
+
+    /// Goes to a folder of the workspace, unless it is there.
+    fn change_directory(&self, from: &mut WorkspacePath, to: &WorkspacePath, instructions: &mut Vec<Instruction>) {
+        if from != to {
+            instructions.push(Instruction::Workdir(line(&self.in_image(to))));
+            *from = to.clone();
+        }
     }
 
     /// The absolute path inside an image.

@@ -1,6 +1,6 @@
 //! Stages that are images: services and static sites.
 
-use drydock_plan::{CopySource, ImagePath, RuntimeStage, StaticStage};
+use drydock_plan::{CopySource, ImagePath, RuntimeStage, StaticStage, WorkspacePath};
 
 use super::{Lowering, arguments, env, env_pairs, line, run, stage_name, variable};
 use crate::generated::relocate;
@@ -27,15 +27,18 @@ impl Lowering<'_> {
                 CopySource::Stage(stage) => instructions.extend(self.copy_from_stage(stage, &copy.paths)),
             }
         }
+        let mut directory = WorkspacePath::root();
+        for (folder, words) in &runtime.setup {
+            self.change_directory(&mut directory, folder, &mut instructions);
+            instructions.push(run(Command::new(words.iter().cloned())));
+        }
         // Last, because what they hold (a commit, a date) is new each time.
         instructions.extend(arguments(&runtime.args));
         if !runtime.args.is_empty() {
             let pairs = runtime.args.keys().map(|name| (variable(name).into(), EnvValue::Variable(variable(name))));
             instructions.push(Instruction::Env(pairs.collect()));
         }
-        if !runtime.workdir.is_root() {
-            instructions.push(Instruction::Workdir(line(&self.in_image(&runtime.workdir))));
-        }
+        self.change_directory(&mut directory, &runtime.workdir, &mut instructions);
         instructions.push(Instruction::User(line(&runtime.user)));
         instructions.extend(runtime.port.map(Instruction::Expose));
         if let Some(healthcheck) = &runtime.healthcheck {

@@ -43,7 +43,7 @@ fn in_double_quotes(text: &str) -> String {
 
 /// The source and destination words of a COPY, before its form (plain or JSON) is chosen.
 pub(crate) fn copy_source(path: &str) -> String {
-    expanded_word(&glob_literal(&anchored(path)))
+    expanded_word(&anchored(&glob_literal(path)))
 }
 
 /// The destination of a COPY; no pattern, but a word that is expanded.
@@ -100,16 +100,30 @@ fn anchored(path: &str) -> String {
     if threatened && !path.starts_with('/') { format!("./{path}") } else { path.to_owned() }
 }
 
+/// Readers drop it at the beginning of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Makes each character of the path stand for itself in a pattern of `filepath.Match`.
 ///
 /// A character class around a special character works in every reader: where BuildKit finds no `*`, `?` or `[` it
 /// takes a path as it is, backslashes included, so a backslash must itself bring the `[` that makes it a pattern.
+///
+/// Clients that send a folder read the sources once more, as patterns of an ignore file, to learn which files to send:
+/// a `!` at the beginning negates there, spaces at the ends are dropped, and a pattern becomes a regular expression in
+/// which `^`, `|` and braces keep their meaning (and `+` and parentheses did until Docker 23).
 fn glob_literal(path: &str) -> String {
-    let mut pattern = String::with_capacity(path.len());
-    for character in path.chars() {
+    let outer_space = path.starts_with(char::is_whitespace) || path.ends_with(char::is_whitespace);
+    if !path.contains(['*', '?', '[', '\\', '^']) && !path.starts_with(['!', BYTE_ORDER_MARK]) && !outer_space {
+        return path.to_owned();
+    }
+    let mut pattern = String::with_capacity(path.len() + 8);
+    let last = path.chars().count() - 1;
+    for (index, character) in path.chars().enumerate() {
         match character {
-            '*' | '?' | '[' => pattern.extend(['[', character, ']']),
-            '\\' => pattern.push_str(r"[\\]"),
+            '\\' | '^' => pattern.extend(['[', '\\', character, ']']),
+            '*' | '?' | '[' | '{' | '}' | '|' | '+' | '(' | ')' => pattern.extend(['[', character, ']']),
+            '!' | BYTE_ORDER_MARK if index == 0 => pattern.extend(['[', character, ']']),
+            space if space.is_whitespace() && (index == 0 || index == last) => pattern.extend(['[', space, ']']),
             other => pattern.push(other),
         }
     }
@@ -119,8 +133,8 @@ fn glob_literal(path: &str) -> String {
 /// Escapes what the reader of words removes or expands.
 fn expanded_word(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '\\' | '\'' | '"' | '$' | '<') {
+    for (index, character) in text.chars().enumerate() {
+        if matches!(character, '\\' | '\'' | '"' | '$' | '<') || (index == 0 && character == BYTE_ORDER_MARK) {
             escaped.push('\\');
         }
         escaped.push(character);
@@ -153,6 +167,7 @@ mod tests {
         assert_eq!(copy_source("$a'b"), r"\$a\'b");
         assert_eq!(copy_source("[id]/*?"), "[[]id]/[*][?]");
         assert_eq!(copy_source(r"a\b"), r"a[\\\\]b");
+        assert_eq!(copy_source("!a^b "), r"[!]a[\\^]b[ ]");
         assert_eq!(copy_destination("[id]"), "[id]");
     }
 

@@ -10,6 +10,9 @@ const WIDTH: usize = 110;
 
 const INDENT: &str = "    ";
 
+/// Of the rest of a command that does not fit on its line.
+const DEEP_INDENT: &str = "        ";
+
 impl Syntax {
     /// The text before the first stage: remarks and global arguments.
     pub fn head(&self) -> String {
@@ -138,8 +141,9 @@ fn render_copy(copy: &Copy) -> String {
 
 fn render_run(run: &Run) -> String {
     let mounts: Vec<String> = run.mounts.iter().map(|mount| format!("--mount={}", render_mount(mount))).collect();
-    let commands: Vec<Vec<String>> = run.script.commands.iter().map(super::Command::shell_words).collect();
-    let shell = commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" && ");
+    let commands: Vec<_> = run.script.commands.iter().map(super::Command::shell_words).collect();
+    let on_a_line = |(environment, words): &(Vec<String>, Vec<String>)| [&environment[..], words].concat().join(" ");
+    let shell = commands.iter().map(on_a_line).collect::<Vec<_>>().join(" && ");
     if shell.contains('\n') {
         // Only a JSON string has an escape for a line break.
         let words = [mounts, vec![quote::json_array(&["/bin/sh", "-c", &shell])]].concat();
@@ -155,12 +159,22 @@ fn render_run(run: &Run) -> String {
     for mount in &mounts {
         let _ = write!(text, "{mount} \\\n{INDENT}");
     }
-    for (index, words) in commands.iter().enumerate() {
+    for (index, command) in commands.iter().enumerate() {
         if index > 0 {
             let _ = write!(text, " \\\n{INDENT}&& ");
         }
-        let first = words.first().map_or("", String::as_str);
-        text.push_str(&fill(first, words.get(1..).unwrap_or_default(), "        "));
+        let line = on_a_line(command);
+        if INDENT.len() + line.len() <= WIDTH {
+            text.push_str(&line);
+            continue;
+        }
+        // The command begins a line of its own below its environment.
+        let (environment, words) = command;
+        text.push_str(&fill_words(environment, DEEP_INDENT));
+        if !environment.is_empty() {
+            let _ = write!(text, " \\\n{DEEP_INDENT}");
+        }
+        text.push_str(&fill_words(words, DEEP_INDENT));
     }
     text
 }
@@ -186,6 +200,10 @@ fn render_healthcheck(check: &Healthcheck) -> String {
          \\\n{INDENT}CMD {}",
         quote::json_array(command)
     )
+}
+
+fn fill_words(words: &[String], indent: &str) -> String {
+    words.split_first().map_or_else(String::new, |(first, rest)| fill(first, rest, indent))
 }
 
 /// Words on lines that stay under [`WIDTH`] where words allow it; further lines are indented.

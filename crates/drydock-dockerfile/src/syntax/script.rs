@@ -34,15 +34,15 @@ impl Command {
         Self { environment: Vec::new(), words: words.into_iter().map(Into::into).collect() }
     }
 
-    /// The command as words of a shell, quoted.
-    pub(super) fn shell_words(&self) -> Vec<String> {
-        let mut words = Vec::with_capacity(self.environment.len() + self.words.len() + 1);
+    /// The environment and the command as words of a shell, quoted.
+    pub(super) fn shell_words(&self) -> (Vec<String>, Vec<String>) {
+        let mut environment = Vec::with_capacity(self.environment.len() + 1);
         // A shell takes only its own names of variables in front of a command; `env` takes any.
         let assignable = self.environment.iter().all(|(name, _)| is_variable(name));
         if !assignable {
-            words.push("env".to_owned());
+            environment.push("env".to_owned());
         }
-        words.extend(self.environment.iter().map(|(name, value)| match value {
+        environment.extend(self.environment.iter().map(|(name, value)| match value {
             ShellValue::Text(text) if assignable && text.is_empty() => format!("{name}="),
             ShellValue::Text(text) if assignable => format!("{name}={}", quote::shell_word(text)),
             ShellValue::Text(text) => quote::shell_word(&format!("{name}={text}")),
@@ -55,12 +55,13 @@ impl Command {
                 }
             }
         }));
+        let mut words = Vec::with_capacity(self.words.len());
         let mut own = self.words.iter();
         if let Some(first) = own.next() {
             words.push(quote::shell_command_word(first));
         }
         words.extend(own.map(|word| quote::shell_word(word)));
-        words
+        (environment, words)
     }
 }
 

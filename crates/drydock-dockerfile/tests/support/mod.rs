@@ -86,7 +86,7 @@ pub(crate) fn build(from: &str, package: &str, directory: &str, inputs: &[(&str,
         env: IndexMap::new(),
         args: IndexMap::new(),
         secrets: Vec::new(),
-        outputs: vec![path(&format!("{directory}/dist"))],
+        outputs: vec![path(directory).join("dist").unwrap()],
         trim: Vec::new(),
     }
 }
@@ -96,6 +96,7 @@ pub(crate) fn runtime(from: &str, target: &str, workdir: &str) -> RuntimeStage {
         from: id(from),
         target: TargetName::new(target),
         copies: Vec::new(),
+        setup: Vec::new(),
         writable: Vec::new(),
         workdir: path(workdir),
         env: map(&[("NODE_ENV", "production")]),
@@ -164,6 +165,7 @@ pub(crate) fn chat() -> BuildPlan {
         RuntimeCopy { source: CopySource::Context, paths: paths(&["api"]) },
     ];
     api.path = vec![ImagePath::new("/app/api/node_modules/.bin"), ImagePath::new("/app/node_modules/.bin")];
+    api.setup = vec![(path("packages/api"), strings(&["npm", "run", "postinstall"]))];
     api.writable = paths(&["api/logs", "uploads"]);
     api.args = arguments(&[("BUILD_COMMIT", None), ("BUILD_DATE", Some("never"))]);
     api.port = Some(3080);
