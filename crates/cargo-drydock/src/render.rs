@@ -2,8 +2,13 @@
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet as Source};
+use anstyle::{AnsiColor, Style};
 use drydock_diagnostics::{Diagnose, Snippet, Warning};
 use serde::Serialize;
+
+/// The `=` before notes, as the renderer has it.
+const RULE: Style = AnsiColor::BrightBlue.on_default().bold();
+const STRONG: Style = Style::new().bold();
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,7 +62,17 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
+        let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(width);
         let mut group = Group::with_title(level.primary_title(self.message.as_str()).id(self.code.as_str()));
+        if self.snippets.is_empty() {
+            let mut text = renderer.render(&[group]);
+            let notes = self.notes.iter().map(|note| ("note", note));
+            for (level, message) in notes.chain(self.help.iter().map(|help| ("help", help))) {
+                let message = message.replace('\n', "\n          ");
+                text += &format!("\n  {RULE}={RULE:#} {STRONG}{level}{STRONG:#}: {message}");
+            }
+            return text;
+        }
         for (path, snippets) in by_path(&self.snippets) {
             let text: &str = &snippets[0].source;
             let mut source = Source::source(text).path(path).fold(true);
@@ -74,7 +89,8 @@ impl Diagnostic {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        Renderer::styled().decor_style(DecorStyle::Ascii).term_width(width).render(&[group])
+        // A blank line ends it, so that the next one stands apart.
+        renderer.render(&[group]) + "\n"
     }
 
     /// For programs: one JSON object.

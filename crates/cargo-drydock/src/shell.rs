@@ -1,5 +1,6 @@
 //! The only way to the terminal. stdout takes what was asked for, stderr everything else.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -29,6 +30,9 @@ pub(crate) const UNDERWAY: Style = AnsiColor::Cyan.on_default().bold();
 pub(crate) const WRONG: Style = AnsiColor::Red.on_default().bold();
 /// What matters less.
 pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// How many warnings of one kind are shown.
+const SHOWN_OF_A_KIND: usize = 2;
 
 /// The width of the verb in front of a status line.
 const VERB_WIDTH: usize = 12;
@@ -139,6 +143,26 @@ impl Shell {
     pub(crate) fn warn(&mut self, warning: &Warning) {
         if self.verbosity > Verbosity::Quiet {
             self.diagnostic(&Diagnostic::from(warning));
+        }
+    }
+
+    /// Shows warnings. Of many of one kind only some, unless more was asked for: a hundred would hide the others.
+    pub(crate) fn warn_all<'w>(&mut self, warnings: impl IntoIterator<Item = &'w Warning>) {
+        let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for warning in warnings {
+            let count = seen.entry(warning.code).or_default();
+            *count += 1;
+            if *count <= SHOWN_OF_A_KIND || self.json || self.verbosity == Verbosity::Verbose {
+                self.warn(warning);
+            }
+        }
+        if self.json || self.verbosity != Verbosity::Normal {
+            return;
+        }
+        for (code, count) in seen.into_iter().filter(|(_, count)| *count > SHOWN_OF_A_KIND) {
+            let more = count - SHOWN_OF_A_KIND;
+            let noun = if more == 1 { "warning" } else { "warnings" };
+            self.warn(&Warning::new(code, format!("{more} more {noun} of this kind")).with_help("`-v` shows all"));
         }
     }
 

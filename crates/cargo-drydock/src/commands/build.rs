@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use drydock_build::{
-    BuildError, BuildOutcome, Builder, CancellationToken, Endpoint, Environment, Event, TargetResult,
-};
+use drydock_build::{BuildError, BuildOutcome, Builder, CancellationToken, Endpoint, Environment, Event, TargetResult};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::load::load;
@@ -13,7 +11,7 @@ use super::request::{self, Prepared};
 use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::report::{Built, JsonStream, Reporter, reporter, step_failure, summary};
+use crate::report::{Built, JsonStream, Reporter, reporter, step_failure, summary, units};
 use crate::shell::{self, Shell};
 
 /// How often clocks are redrawn.
@@ -24,10 +22,8 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let loaded = load(global, shell)?;
     let plan = loaded.plan(&args.targets, shell)?;
     let prepared = request::prepare(&loaded, &plan, args, shell)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| RuntimeError { source })?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| RuntimeError { source })?;
     let result = runtime.block_on(drive(args, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
@@ -63,12 +59,14 @@ async fn drive(args: &BuildArgs, prepared: Prepared, begun: Instant, shell: &mut
     }
     let outcome = match end {
         End::Done(Ok(outcome)) => outcome,
-        End::Done(Err(_)) | End::Abandoned if interrupted => return Err(interrupted_failure(shell)),
-        End::Done(Err(error)) => return Err(error.into()),
-        End::Abandoned => unreachable!("only an interrupted run is abandoned"),
+        End::Done(Err(error)) if !interrupted => return Err(error.into()),
+        End::Done(Err(_)) | End::Abandoned => return Err(interrupted_failure(begun, shell)),
     };
 
     let built = built_targets(&builder, &outcome, &tags).await?;
+    if interrupted && !shell.is_json() {
+        return Err(interrupted_failure(begun, shell));
+    }
     if shell.is_json() {
         JsonStream::end(&outcome, &built, begun.elapsed(), &failure_context, shell);
     } else {
@@ -84,17 +82,10 @@ async fn drive(args: &BuildArgs, prepared: Prepared, begun: Instant, shell: &mut
             }
         }
         let failed = outcome.targets.len() - built.len();
-        shell.summary(&summary(
-            &built,
-            failed,
-            begun.elapsed(),
-            outcome.context,
-            outcome.transfer,
-            shell::width(),
-        ));
+        shell.summary(&summary(&built, failed, begun.elapsed(), outcome.context, outcome.transfer, shell::width()));
     }
     if interrupted {
-        return Err(interrupted_failure(shell));
+        return Err(interrupted_failure(begun, shell));
     }
     if outcome.is_success() { Ok(()) } else { Err(Failure::Reported(Exit::Failed)) }
 }
@@ -143,16 +134,18 @@ async fn watch(
     (end, interrupted)
 }
 
-fn interrupted_failure(shell: &mut Shell) -> Failure {
-    shell.status_wrong("Interrupted", "the steps on the daemon were stopped");
+fn interrupted_failure(begun: Instant, shell: &mut Shell) -> Failure {
+    let time = units::duration(begun.elapsed());
+    shell.status_wrong("Interrupted", format!("after {time}; the steps on the daemon were stopped"));
     Failure::Reported(Exit::Interrupted)
 }
 
 /// Targets that could not be built because of what `target` tells of.
 fn blocked_by<'o>(outcome: &'o BuildOutcome, target: &str) -> Vec<&'o str> {
-    let blocked = outcome.targets.iter().filter(
-        |other| matches!(&other.result, TargetResult::Blocked { by, .. } if by.as_str() == target),
-    );
+    let blocked = outcome
+        .targets
+        .iter()
+        .filter(|other| matches!(&other.result, TargetResult::Blocked { by, .. } if by.as_str() == target));
     blocked.map(|other| other.target.as_str()).collect()
 }
 

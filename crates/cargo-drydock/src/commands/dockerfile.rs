@@ -200,9 +200,7 @@ fn write(
         State::Stale(bytes) if bytes.starts_with(MARK.as_bytes()) => true,
         State::Stale(_) => return Err(WriteError::Foreign { path: root.join(dockerfile.as_str()) }.into()),
     };
-    if !ours
-        && let Some((path, _)) = states.iter().find(|(_, state)| matches!(state, State::Stale(_)))
-    {
+    if !ours && let Some((path, _)) = states.iter().find(|(_, state)| matches!(state, State::Stale(_))) {
         return Err(WriteError::Foreign { path: root.join(path.as_str()) }.into());
     }
     let removed = if ours { remove_obsolete(root, directory, files) } else { Ok(0) }.map_err(WriteError::Disk)?;

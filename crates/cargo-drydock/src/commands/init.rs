@@ -83,13 +83,16 @@ fn configuration(found: &Targets, plan: Option<&BuildPlan>) -> String {
         comment(&mut text, &format!("image = {}", quoted(image)), because);
     }
     for (name, target) in &found.targets {
-        target_table(&mut text, name, target, plan);
+        target_table(&mut text, name, target);
     }
     if let Some(plan) = plan {
         package_tables(&mut text, plan);
     }
     if !found.others.is_empty() {
-        line(&mut text, "\n# Packages that are no target of their own. `[target.NAME]` with `package = …` makes one of them:");
+        line(
+            &mut text,
+            "\n# Packages that are no target of their own. `[target.NAME]` with `package = …` makes one of them:",
+        );
         for (package, why) in &found.others {
             line(&mut text, &format!("# - {package}: {}", one_line(why)));
         }
@@ -97,7 +100,7 @@ fn configuration(found: &Targets, plan: Option<&BuildPlan>) -> String {
     text
 }
 
-fn target_table(text: &mut String, name: &TargetName, target: &FoundTarget, plan: Option<&BuildPlan>) {
+fn target_table(text: &mut String, name: &TargetName, target: &FoundTarget) {
     line(text, &format!("\n[target.{}]", key(name.as_str())));
     line(text, &format!("package = {}", quoted(target.package.as_str())));
     let because = |choice: &str| {
@@ -116,9 +119,10 @@ fn target_table(text: &mut String, name: &TargetName, target: &FoundTarget, plan
     if let Some(port) = target.port {
         comment(text, &format!("port = {port}"), &because(&port.to_string()));
     }
-    let _ = plan;
     if target.kind == TargetKind::Service {
-        comment(text, "assets = []", "packages whose built files it serves, though nothing depends on them");
+        let assets: Vec<String> = target.assets.iter().map(|asset| quoted(asset.as_str())).collect();
+        let meaning = "packages whose built files it serves, though nothing depends on them";
+        comment(text, &format!("assets = [{}]", assets.join(", ")), meaning);
         comment(text, "files = []", "further files or folders of the root that the image holds");
         comment(text, "writable = []", "folders that its user may write to");
         comment(text, "healthcheck = \"/health\"", "a path that answers when it is well; none is inferred");
@@ -139,8 +143,14 @@ fn package_tables(text: &mut String, plan: &BuildPlan) {
             .map(|path| quoted(path.strip_prefix(&build.directory).filter(|rest| !rest.is_empty()).unwrap_or(".")))
             .collect();
         comment(text, &format!("outputs = [{}]", outputs.join(", ")), "what its build writes");
-        if !build.root_files.is_empty() {
-            let files: Vec<String> = build.root_files.iter().map(|path| quoted(path.as_str())).collect();
+        // The manifests of packages it depends on come along by themselves.
+        let files: Vec<String> = build
+            .root_files
+            .iter()
+            .filter(|path| path.file_name() != "package.json" || path.parent().is_some_and(|parent| parent.is_root()))
+            .map(|path| quoted(path.as_str()))
+            .collect();
+        if !files.is_empty() {
             comment(text, &format!("root-files = [{}]", files.join(", ")), "files outside that its build reads");
         }
     }

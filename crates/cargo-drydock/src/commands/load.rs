@@ -50,9 +50,7 @@ pub(super) fn load(args: &GlobalArgs, shell: &mut Shell) -> Result<Loaded, Failu
     if let Some(file) = &config.file {
         shell.verbose("Config", file.strip_prefix(&root).unwrap_or(file).as_str());
     }
-    for warning in &workspace.warnings {
-        shell.warn(warning);
-    }
+    shell.warn_all(&workspace.warnings);
     Ok(Loaded { root, config, workspace, graph })
 }
 
@@ -68,9 +66,7 @@ impl Loaded {
     /// The plan of the named targets, of all when none is named. Its warnings are shown.
     pub(super) fn plan(&self, targets: &[String], shell: &mut Shell) -> Result<BuildPlan, Failure> {
         let plan = drydock_plan::plan(&self.workspace, &self.graph, &self.config.settings, targets)?;
-        for warning in &plan.warnings {
-            shell.warn(warning);
-        }
+        shell.warn_all(&plan.warnings);
         Ok(plan)
     }
 

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use drydock_build::{
-    BuildRequest, ContextContent, ContextEntry, NoCache, Secret, SecretSource, TargetRequest,
-};
+use drydock_build::{BuildRequest, ContextContent, ContextEntry, NoCache, Secret, SecretSource, TargetRequest};
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::{generated_directory, lower, validate};
 use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageKind};
@@ -83,9 +81,7 @@ pub(super) fn prepare(
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     let tags = tags::expand(&args.tags, &names).map_err(Failure::all::<TagError>)?;
     let build_args = build_arguments(&args.build_args)?;
-    for warning in unused_arguments(plan, &build_args) {
-        shell.warn(&warning);
-    }
+    shell.warn_all(&unused_arguments(plan, &build_args));
     let dockerfile = lower(plan, &generated_directory()).to_string();
     let targets = plan.targets.iter().map(|target| TargetRequest {
         tags: tags.get(target.name.as_str()).cloned().unwrap_or_default(),

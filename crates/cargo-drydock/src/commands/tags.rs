@@ -45,11 +45,9 @@ impl Diagnose for TagError {
                 None => "only `{target}` can stand in braces".to_owned(),
             },
             Self::OpenBrace { .. } => "write `{target}`".to_owned(),
-            Self::Reference { .. } => {
-                "write a name in lowercase, perhaps a registry before it and a tag behind it: \
+            Self::Reference { .. } => "write a name in lowercase, perhaps a registry before it and a tag behind it: \
                  `registry.example.com/team/{target}:1.0`"
-                    .to_owned()
-            }
+                .to_owned(),
             Self::Shared { .. } => "put `{target}` in it, or build one target".to_owned(),
         })
     }

@@ -54,6 +54,8 @@ pub(crate) enum RowState {
     Done,
     /// A step failed.
     Failed,
+    /// A step was stopped, because something else failed or Ctrl-C came.
+    Stopped,
 }
 
 /// A stage while it is built.
@@ -140,7 +142,7 @@ impl Board {
                     row.since.get_or_insert(now);
                     row.step = Some(step.clone());
                     row.output = None;
-                    if row.state != RowState::Failed {
+                    if !matches!(row.state, RowState::Failed | RowState::Stopped) {
                         row.state = RowState::Running;
                     }
                 }
@@ -159,8 +161,8 @@ impl Board {
                 } else {
                     row.ran.insert(finished.vertex.clone(), finished.duration);
                 }
-                if finished.error.is_some() {
-                    row.state = RowState::Failed;
+                if let Some(error) = &finished.error {
+                    row.state = if is_cancellation(error) { RowState::Stopped } else { RowState::Failed };
                     return Some(index);
                 }
                 // Steps of a stage build on each other, so the last one is done when all are.
@@ -184,9 +186,9 @@ impl Board {
         None
     }
 
-    /// Stages that are through, cached ones included.
+    /// Stages of which every step is done, cached ones included.
     pub(crate) fn finished(&self) -> usize {
-        self.count(|state| matches!(state, RowState::Cached | RowState::Done | RowState::Failed))
+        self.count(|state| matches!(state, RowState::Cached | RowState::Done))
     }
 
     /// Stages of which every step came from the cache.
@@ -204,4 +206,9 @@ impl Board {
         rows.sort_by_key(|row| row.since);
         rows
     }
+}
+
+/// Whether a step did not fail, but was stopped (Go's words for it, which BuildKit passes on).
+pub(super) fn is_cancellation(error: &str) -> bool {
+    error.contains("context canceled") || error.ends_with(": Canceled")
 }

@@ -9,6 +9,7 @@ use drydock_build::StepFailure;
 use drydock_diagnostics::Snippet;
 
 use super::board::RowKind;
+use super::plain::is_chatter;
 use crate::render::{Diagnostic, Severity};
 use crate::shell::{FAINT, WRONG, status_line};
 
@@ -85,7 +86,7 @@ pub(crate) fn step_failure(
 
 /// The last lines that the step wrote, under a heading.
 fn tail(failure: &StepFailure) -> Vec<String> {
-    let lines = &failure.log_tail;
+    let lines: Vec<&String> = failure.log_tail.iter().filter(|line| !is_chatter(line)).collect();
     if lines.is_empty() {
         return Vec::new();
     }

@@ -49,7 +49,10 @@ pub(crate) fn reporter(
     };
     match mode {
         ProgressMode::Tty => Some(Box::new(tty::Tty::new(board, shell))),
-        ProgressMode::Plain | ProgressMode::Auto => Some(Box::new(plain::Plain::new(plain::in_github_actions()))),
+        ProgressMode::Plain | ProgressMode::Auto => {
+            let verbose = shell.verbosity() == Verbosity::Verbose;
+            Some(Box::new(plain::Plain::new(plain::in_github_actions(), verbose)))
+        }
         ProgressMode::Quiet => None,
     }
 }

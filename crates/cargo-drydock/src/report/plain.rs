@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use drydock_build::{Event, VertexDigest, VertexName};
 
-use super::Reporter;
-use super::units;
+use super::board::is_cancellation;
+use super::{Reporter, units};
 use crate::shell::{FAINT, Shell, WRONG};
 
 /// A step that is silent for so long is said to run.
@@ -15,6 +15,8 @@ const SILENCE: Duration = Duration::from_millis(300);
 /// See the module.
 pub(super) struct Plain {
     groups: bool,
+    /// Whether what package managers say of every download is shown too.
+    all: bool,
     running: BTreeMap<VertexDigest, Running>,
 }
 
@@ -34,8 +36,8 @@ pub(super) fn in_github_actions() -> bool {
 }
 
 impl Plain {
-    pub(super) fn new(groups: bool) -> Self {
-        Self { groups, running: BTreeMap::new() }
+    pub(super) fn new(groups: bool, all: bool) -> Self {
+        Self { groups, all, running: BTreeMap::new() }
     }
 
     fn log(&mut self, vertex: &VertexDigest, text: &str, shell: &mut Shell) {
@@ -48,6 +50,13 @@ impl Plain {
             shell.say(&format!("{FAINT}{} |{FAINT:#} {text}", place(&running.name)));
         }
     }
+}
+
+/// Whether a line tells of one download that went well: there are hundreds in an install, and none is worth reading.
+pub(super) fn is_chatter(line: &str) -> bool {
+    ["npm http fetch GET 200 ", "npm http fetch GET 304 ", "npm http cache "]
+        .iter()
+        .any(|start| line.starts_with(start))
 }
 
 impl Running {
@@ -81,12 +90,15 @@ impl Reporter for Plain {
                 };
                 self.running.entry(started.vertex.clone()).or_insert(running);
             }
+            Event::Log(line) if line.text.trim().is_empty() || (!self.all && is_chatter(&line.text)) => {}
             Event::Log(line) => self.log(&line.vertex, &line.text, shell),
             Event::VertexFinished(finished) => {
                 let Some(running) = self.running.remove(&finished.vertex) else { return };
                 let time = units::duration(finished.duration);
                 let name = &running.name;
-                if let Some(error) = &finished.error {
+                if finished.error.as_deref().is_some_and(is_cancellation) {
+                    shell.say(&format!("{} {FAINT}STOPPED {time}{FAINT:#}", place(name)));
+                } else if let Some(error) = &finished.error {
                     open_group(&running, &format!("{name} failed after {time}"), shell);
                     if !self.groups {
                         shell.say(&format!("{} {WRONG}FAILED{WRONG:#} {time} {error}", place(name)));

@@ -17,6 +17,8 @@ use crate::shell::{DONE, FAINT, Shell, UNDERWAY, Verbosity, WRONG, status_line};
 const OTHER_LINES: usize = 4;
 /// Labels are cut to this many columns, so that something of the step is seen beside them.
 const LABEL_COLUMNS: usize = 28;
+/// Work on a base that took less is not worth a line.
+const NOTABLE: Duration = Duration::from_secs(1);
 /// Redraws a second; more only costs.
 const REDRAWS: u8 = 12;
 
@@ -66,6 +68,8 @@ impl Tty {
         let (style, verb) = match (row.state, row.spec.kind) {
             (RowState::Failed, _) => (WRONG, "Failed"),
             (RowState::Cached, _) if self.verbose => (FAINT, "Cached"),
+            // Everybody's stage begins with it, and pulling is told while it lasts.
+            (RowState::Done, RowKind::Base) if row.ran() < NOTABLE => return,
             (RowState::Done, RowKind::Base) => (DONE, "Prepared"),
             (RowState::Done, RowKind::Install) => (DONE, "Installed"),
             (RowState::Done, RowKind::Build) => (DONE, "Built"),
