@@ -32,6 +32,7 @@ pub struct Builder {
     pub(crate) engine: Engine,
     pub(crate) control: ControlClient<Channel>,
     pub(crate) credentials: Credentials,
+    pub(crate) environment: Environment,
     info: DaemonInfo,
 }
 
@@ -51,7 +52,7 @@ impl Builder {
         let ((engine, mut info), stream) = tokio::try_join!(engine.introduce(&dialer), open_control(&dialer))?;
         let control = control(&dialer, stream).await?;
         info.buildkit = buildkit_version(control.clone()).await;
-        Ok(Self { dialer, engine, control, credentials, info })
+        Ok(Self { dialer, engine, control, credentials, environment: environment.clone(), info })
     }
 
     /// What the daemon says of itself.

@@ -126,6 +126,14 @@ pub enum BuildError {
         /// Why.
         reason: String,
     },
+    /// There is no ssh agent to forward.
+    #[error("the ssh agent `{id}` cannot be used: {reason}")]
+    NoSshAgent {
+        /// The id of the mount.
+        id: String,
+        /// Why.
+        reason: String,
+    },
     /// A target asks for what this daemon cannot do.
     #[error("target `{target}`: {message}")]
     Unsupported {
@@ -167,6 +175,7 @@ impl Diagnose for BuildError {
             Self::UnreadableContext { .. } => "context-unreadable",
             Self::ContextChanged { .. } => "context-changed",
             Self::UnreadableSecret { .. } => "secret-unreadable",
+            Self::NoSshAgent { .. } => "ssh-agent-missing",
             Self::Unsupported { .. } => "docker-unsupported",
         }
     }
@@ -185,7 +194,7 @@ impl Diagnose for BuildError {
             | Self::Unsupported { .. } => Category::Docker,
             Self::PushFailed { .. } | Self::PushCancelled { .. } | Self::ContextChanged { .. } => Category::Build,
             Self::InvalidContextPath { .. } | Self::UnreadableContext { .. } => Category::Workspace,
-            Self::UnreadableSecret { .. } => Category::Usage,
+            Self::UnreadableSecret { .. } | Self::NoSshAgent { .. } => Category::Usage,
         }
     }
 
@@ -217,6 +226,7 @@ impl Diagnose for BuildError {
             Self::UnreadableSecret { .. } => {
                 "check the file or the environment variable that `--secret` names".to_owned()
             }
+            Self::NoSshAgent { .. } => "start an agent with `eval $(ssh-agent)` and `ssh-add`, or name its socket".to_owned(),
             Self::Unsupported { help, .. } => help.clone(),
             Self::Daemon { message, .. } if message.contains("no space left") => {
                 "free space where the daemon keeps its data: `docker system df`, `docker builder prune`".to_owned()

@@ -31,6 +31,13 @@ pub enum Event {
     PushProgress(PushProgress),
     /// An image reference was pushed.
     Pushed(Pushed),
+    /// What BuildKit itself said to a target's solve, if the request asks for it. The other events are made of these.
+    Raw {
+        /// The target.
+        target: TargetName,
+        /// One object as `buildctl --progress=rawjson` and `docker buildx build --progress=rawjson` write it.
+        status: serde_json::Value,
+    },
 }
 
 /// What the context of a run holds.

@@ -7,6 +7,7 @@
 //! This crate knows Docker, and nothing of npm.
 
 mod builder;
+mod capability;
 mod credentials;
 mod dial;
 mod digest_cache;
@@ -20,6 +21,7 @@ mod llb;
 mod outcome;
 mod progress;
 mod push;
+mod raw;
 mod request;
 mod run;
 mod session;
@@ -38,8 +40,8 @@ pub use event::{
 };
 pub use outcome::{BuildOutcome, BuiltTarget, LOG_TAIL_LINES, StepFailure, TargetOutcome, TargetResult};
 pub use request::{
-    BuildRequest, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret, SecretSource, SshForward,
-    TargetName, TargetRequest,
+    BuildRequest, CacheEntry, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret, SecretSource,
+    SshForward, TargetName, TargetRequest,
 };
 pub use tokio_util::sync::CancellationToken;
 pub use vertex::{StepName, VertexDigest, VertexName};

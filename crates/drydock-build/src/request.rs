@@ -36,6 +36,7 @@ impl fmt::Display for TargetName {
 
 /// One run: a Dockerfile, the files its steps may see, and the targets to build from it.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct BuildRequest {
     /// The text of the one Dockerfile that all targets are stages of.
     pub dockerfile: String,
@@ -55,11 +56,15 @@ pub struct BuildRequest {
     pub network: Network,
     /// What `RUN --mount=type=secret` may read. One id has one value for all targets of the run.
     pub secrets: Vec<Secret>,
-    /// What `RUN --mount=type=ssh` may talk to.
+    /// The agents that `RUN --mount=type=ssh` may talk to.
     pub ssh: Vec<SshForward>,
     /// Names the context across runs: the daemon keeps the last transferred files under it and only asks for what
     /// changed. Keep it stable for one checkout of one workspace, and different between checkouts.
     pub shared_key: String,
+    /// Names that `RUN` steps find in `/etc/hosts`, with their addresses.
+    pub hosts: BTreeMap<String, String>,
+    /// Also tells [`Event::Raw`](crate::Event::Raw).
+    pub raw_status: bool,
     /// Leaves the run out of the daemon's build history, which makes it faster (BuildKit ≥ 0.11; ignored before).
     pub internal: bool,
     /// Sends every file again, whatever the daemon already has.
@@ -82,6 +87,8 @@ impl Default for BuildRequest {
             secrets: Vec::new(),
             ssh: Vec::new(),
             shared_key: String::new(),
+            hosts: BTreeMap::new(),
+            raw_status: false,
             internal: false,
             full_transfer: false,
             digest_cache: None,
@@ -126,8 +133,16 @@ pub struct TargetRequest {
     pub build_args: BTreeMap<String, String>,
     /// Labels of the image.
     pub labels: BTreeMap<String, String>,
-    /// `os/arch[/variant]`; `None` is the daemon's own.
-    pub platform: Option<String>,
+    /// Annotations of the image's manifest (containerd's store only).
+    pub annotations: BTreeMap<String, String>,
+    /// `os/arch[/variant]`; none is the daemon's own, several make an index (containerd's store only).
+    pub platforms: Vec<String>,
+    /// Caches that steps may come from.
+    pub cache_from: Vec<CacheEntry>,
+    /// Caches that steps go to.
+    pub cache_to: Vec<CacheEntry>,
+    /// Attestations by kind (`provenance`, `sbom`), with their parameters, such as `mode=max` (containerd's store only).
+    pub attestations: BTreeMap<String, String>,
     /// How many of the run's jobs it takes while it is solved; 0 counts as 1.
     pub weight: u32,
     /// What becomes of the result.
@@ -143,10 +158,40 @@ impl TargetRequest {
             tags: Vec::new(),
             build_args: BTreeMap::new(),
             labels: BTreeMap::new(),
-            platform: None,
+            annotations: BTreeMap::new(),
+            platforms: Vec::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
+            attestations: BTreeMap::new(),
             weight: 1,
             output: Output::Image,
         }
+    }
+}
+
+/// A build cache outside of the daemon, as `docker buildx` and bake write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheEntry {
+    /// `registry`, `inline`, `gha`, `s3`, `azblob`.
+    pub kind: String,
+    /// What else is said of it: `ref`, `mode`, `scope`, ….
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl CacheEntry {
+    /// Parses `type=registry,ref=example.com/cache`, or a bare image reference. `None` when a part has no `=`, or there
+    /// is no `type`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !text.is_empty() && !text.contains(['=', ',']) {
+            let attributes = BTreeMap::from([("ref".to_owned(), text.to_owned())]);
+            return Some(Self { kind: "registry".to_owned(), attributes });
+        }
+        let parts = text.split(',').map(|part| {
+            let (key, value) = part.split_once('=')?;
+            Some((key.trim().to_owned(), value.to_owned()))
+        });
+        let mut attributes: BTreeMap<String, String> = parts.collect::<Option<_>>()?;
+        Some(Self { kind: attributes.remove("type")?, attributes })
     }
 }
 
@@ -204,7 +249,7 @@ pub struct Secret {
 pub enum SecretSource {
     /// The bytes of a file.
     File(PathBuf),
-    /// An environment variable of this process.
+    /// An environment variable, of the environment that the builder was connected with.
     Env(String),
     /// These bytes.
     Bytes(Arc<[u8]>),
@@ -227,4 +272,26 @@ pub struct SshForward {
     pub id: String,
     /// The agent's socket; `None` is the one in `SSH_AUTH_SOCK`.
     pub socket: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_are_parsed_as_buildx_writes_them() {
+        let entry = |kind: &str, attributes: &[(&str, &str)]| {
+            let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Some(CacheEntry { kind: kind.to_owned(), attributes })
+        };
+        assert_eq!(CacheEntry::parse("a.b/c:d"), entry("registry", &[("ref", "a.b/c:d")]));
+        assert_eq!(CacheEntry::parse("type=inline"), entry("inline", &[]));
+        assert_eq!(
+            CacheEntry::parse("type=registry,ref=a/b,mode=max"),
+            entry("registry", &[("mode", "max"), ("ref", "a/b")])
+        );
+        assert_eq!(CacheEntry::parse("ref=a/b"), None);
+        assert_eq!(CacheEntry::parse("type=inline,x"), None);
+        assert_eq!(CacheEntry::parse(""), None);
+    }
 }

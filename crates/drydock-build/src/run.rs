@@ -1,6 +1,7 @@
 //! A run: the session, the solves of all targets on it, and the one loop that everything they say comes together in.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::builder::Builder;
+use crate::capability;
 use crate::digest_cache::DigestCache;
+use crate::endpoint::Environment;
 use crate::error::BuildError;
 use crate::event::{Event, Transfer};
 use crate::failure::ErrorDetails;
@@ -19,7 +22,8 @@ use crate::listing::{self, Listing};
 use crate::llb;
 use crate::outcome::{BuildOutcome, BuiltTarget, StepFailure, TargetOutcome, TargetResult};
 use crate::progress::{Progress, TICK, is_cancellation};
-use crate::request::{BuildRequest, Secret, SecretSource, TargetName};
+use crate::raw;
+use crate::request::{BuildRequest, Secret, SecretSource, SshForward, TargetName};
 use crate::session::{Content, Sent, Session};
 use crate::solve::{self, Inputs, SolveEnd};
 use crate::steps;
@@ -38,8 +42,13 @@ pub(crate) async fn build(
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
 ) -> Result<BuildOutcome, BuildError> {
-    let (listing, values) = prepare(&mut request).await?;
+    let warnings = capability::fit(&mut request, builder.info(), &builder.environment)?;
+    let agents = agents(std::mem::take(&mut request.ssh), &builder.environment)?;
+    let (listing, values) = prepare(&mut request, &builder.environment).await?;
     let summary = listing.summary;
+    for warning in warnings {
+        tell(&events, Event::Warning(warning));
+    }
     tell(&events, Event::ContextReady(summary));
 
     let session_id = solve::random_id();
@@ -54,6 +63,7 @@ pub(crate) async fn build(
     let content = Content {
         listing: Arc::new(listing),
         secrets: values,
+        agents,
         credentials: builder.credentials.clone(),
         sent: Arc::clone(&sent),
         faults,
@@ -75,6 +85,7 @@ pub(crate) async fn build(
     let run = Run {
         dockerfile: request.dockerfile,
         keep_going: request.keep_going,
+        raw_status: request.raw_status,
         progress: Progress::new(names.clone()),
         events,
         stop,
@@ -93,26 +104,30 @@ pub(crate) async fn build(
 }
 
 /// Lists the context and reads the secrets, on threads where that may block.
-async fn prepare(request: &mut BuildRequest) -> Result<(Listing, BTreeMap<String, Arc<[u8]>>), BuildError> {
+async fn prepare(
+    request: &mut BuildRequest,
+    environment: &Environment,
+) -> Result<(Listing, BTreeMap<String, Arc<[u8]>>), BuildError> {
     let entries = std::mem::take(&mut request.context);
     let secrets = std::mem::take(&mut request.secrets);
     let folder = request.digest_cache.clone();
     let name = request.shared_key.clone();
+    let environment = environment.clone();
     let work = move || {
         let cache = folder.map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
-        let secrets = secrets.into_iter().map(read_secret).collect::<Result<_, _>>()?;
+        let secrets = secrets.into_iter().map(|secret| read_secret(secret, &environment)).collect::<Result<_, _>>()?;
         Ok((listing::list(entries, &cache)?, secrets))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-fn read_secret(secret: Secret) -> Result<(String, Arc<[u8]>), BuildError> {
+fn read_secret(secret: Secret, environment: &Environment) -> Result<(String, Arc<[u8]>), BuildError> {
     let Secret { id, source } = secret;
     let value = match source {
         SecretSource::Bytes(bytes) => Ok(bytes),
         SecretSource::File(path) => fs_err::read(path).map(Arc::from).map_err(|error| error.to_string()),
-        SecretSource::Env(name) => match std::env::var_os(&name) {
-            Some(value) => Ok(value.into_encoded_bytes().into()),
+        SecretSource::Env(name) => match environment.variables.get(&name) {
+            Some(value) => Ok(value.as_bytes().into()),
             None => Err(format!("the environment variable `{name}` is not set")),
         },
     };
@@ -120,6 +135,21 @@ fn read_secret(secret: Secret) -> Result<(String, Arc<[u8]>), BuildError> {
         Ok(value) => Ok((id, value)),
         Err(reason) => Err(BuildError::UnreadableSecret { id, reason }),
     }
+}
+
+/// The sockets of the agents that are asked for, by id.
+fn agents(forwards: Vec<SshForward>, environment: &Environment) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    let found = forwards.into_iter().map(|SshForward { id, socket }| {
+        let usual = || environment.variable("SSH_AUTH_SOCK").map(PathBuf::from);
+        match socket.or_else(usual) {
+            Some(socket) if socket.exists() => Ok((id, socket)),
+            Some(socket) => {
+                Err(BuildError::NoSshAgent { id, reason: format!("`{}` does not exist", socket.display()) })
+            }
+            None => Err(BuildError::NoSshAgent { id, reason: "`SSH_AUTH_SOCK` is not set".to_owned() }),
+        }
+    });
+    found.collect()
 }
 
 /// Begins the solves in the order of the request, as many at a time as there are jobs.
@@ -160,6 +190,7 @@ async fn launch(
 struct Run {
     dockerfile: String,
     keep_going: bool,
+    raw_status: bool,
     names: Vec<TargetName>,
     progress: Progress,
     events: UnboundedSender<Event>,
@@ -221,7 +252,13 @@ impl Run {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Started(target) => tell(&self.events, Event::TargetStarted(self.names[target].clone())),
-            Message::Status(target, status) => self.progress.apply(target, *status),
+            Message::Status(target, status) => {
+                if self.raw_status {
+                    let target = self.names[target].clone();
+                    tell(&self.events, Event::Raw { target, status: raw::json(&status) });
+                }
+                self.progress.apply(target, *status);
+            }
             Message::Ended(target, end, duration) => {
                 for event in self.progress.flush(Some(target)) {
                     tell(&self.events, event);

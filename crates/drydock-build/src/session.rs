@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
+use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc::UnboundedSender;
@@ -24,6 +26,7 @@ use crate::dial::Stream;
 use crate::error::BuildError;
 use crate::listing::Listing;
 
+mod agent;
 mod answers;
 mod filesync;
 
@@ -34,7 +37,7 @@ pub(crate) use filesync::Sent;
 pub(crate) const WINDOW: u32 = (1 << 31) - 1;
 
 /// The methods that the session offers, as the daemon wants them announced.
-const METHODS: [&str; 7] = [
+const METHODS: [&str; 9] = [
     "/grpc.health.v1.Health/Check",
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
@@ -42,12 +45,16 @@ const METHODS: [&str; 7] = [
     "/moby.filesync.v1.Auth/GetTokenAuthority",
     "/moby.filesync.v1.Auth/VerifyTokenAuthority",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/moby.sshforward.v1.SSH/CheckAgent",
+    "/moby.sshforward.v1.SSH/ForwardAgent",
 ];
 
 /// What a session has to give.
 pub(crate) struct Content {
     pub(crate) listing: Arc<Listing>,
     pub(crate) secrets: BTreeMap<String, Arc<[u8]>>,
+    /// Sockets of ssh agents by id.
+    pub(crate) agents: BTreeMap<String, PathBuf>,
     pub(crate) credentials: Credentials,
     /// Counts what is sent.
     pub(crate) sent: Arc<Sent>,
@@ -77,7 +84,7 @@ impl Session {
 
     /// Begins to answer on `stream`.
     pub(crate) fn serve(stream: Stream, content: Content) -> Self {
-        let Content { listing, secrets, credentials, sent, faults } = content;
+        let Content { listing, secrets, agents, credentials, sent, faults } = content;
         let ended = CancellationToken::new();
         let close = CancellationToken::new();
         let stream = Watched { stream, _ended: ended.clone().drop_guard() };
@@ -87,6 +94,7 @@ impl Session {
             .add_service(HealthServer::new(answers::Alive))
             .add_service(FileSyncServer::new(filesync::ContextFiles::new(listing, sent, faults)))
             .add_service(SecretsServer::new(answers::SecretValues(secrets)))
+            .add_service(SshServer::new(agent::Agents(agents)))
             .add_service(AuthServer::new(answers::RegistryLogins(credentials)));
         // The one connection, and then none: ending the stream would end the server.
         let incoming = futures_util::stream::iter([Ok::<_, io::Error>(stream)]).chain(futures_util::stream::pending());

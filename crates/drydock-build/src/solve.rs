@@ -7,12 +7,13 @@ use std::time::Duration;
 use bollard_buildkit_proto::moby::buildkit::v1 as api;
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::pb;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 
 use crate::llb;
-use crate::request::{BuildRequest, Network, NoCache, Output, Pull, TargetRequest};
+use crate::request::{BuildRequest, CacheEntry, Network, NoCache, Output, Pull, TargetRequest};
 
 /// How long a status stream that has nothing to say may stay open after its solve failed: BuildKit waits some seconds
 /// for a job that never came to be.
@@ -49,48 +50,20 @@ pub(crate) fn random_id() -> String {
 
 /// The request for one target.
 pub(crate) fn request(run: &BuildRequest, target: &TargetRequest, inputs: &Inputs) -> api::SolveRequest {
-    let TargetRequest { name: _, stage, tags, build_args, labels, platform, weight: _, output } = target;
-    let mut attrs =
-        HashMap::from([("filename".to_owned(), llb::DOCKERFILE_NAME.to_owned()), ("target".to_owned(), stage.clone())]);
-    attrs.extend(build_args.iter().map(|(key, value)| (format!("build-arg:{key}"), value.clone())));
-    attrs.extend(labels.iter().map(|(key, value)| (format!("label:{key}"), value.clone())));
-    attrs.extend(platform.iter().map(|platform| ("platform".to_owned(), platform.clone())));
-    match &run.no_cache {
-        NoCache::Nothing => {}
-        NoCache::Everything => drop(attrs.insert("no-cache".to_owned(), String::new())),
-        NoCache::Stages(stages) => drop(attrs.insert("no-cache".to_owned(), stages.join(","))),
-    }
-    if run.pull == Pull::Always {
-        attrs.insert("image-resolve-mode".to_owned(), "pull".to_owned());
-    }
-    let mut entitlements = Vec::new();
-    match run.network {
-        Network::Default => {}
-        Network::Host => {
-            attrs.insert("force-network-mode".to_owned(), "host".to_owned());
-            // Without it BuildKit says that `network.host` is not allowed.
-            entitlements.push("network.host".to_owned());
-        }
-        Network::None => drop(attrs.insert("force-network-mode".to_owned(), "none".to_owned())),
-    }
-    let exporter = match output {
-        Output::Image => {
-            let mut attrs = HashMap::new();
-            if !tags.is_empty() {
-                attrs.insert("name".to_owned(), tags.join(","));
-            }
-            Some(api::Exporter { r#type: "moby".to_owned(), attrs })
-        }
-        Output::CacheOnly => None,
-    };
+    let exporter = exporter(target);
     // BuildKit before 0.13 only knows the deprecated pair; later ones ignore it when there are exporters.
     let (exporter_deprecated, exporter_attrs_deprecated) =
         exporter.clone().map(|exporter| (exporter.r#type, exporter.attrs)).unwrap_or_default();
+    let mut entitlements = Vec::new();
+    if run.network == Network::Host {
+        // Without it BuildKit says that `network.host` is not allowed.
+        entitlements.push("network.host".to_owned());
+    }
     api::SolveRequest {
         r#ref: random_id(),
         session: inputs.session.clone(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: attrs,
+        frontend_attrs: frontend_attributes(run, target),
         frontend_inputs: HashMap::from([
             ("context".to_owned(), inputs.context.clone()),
             ("dockerfile".to_owned(), inputs.dockerfile.clone()),
@@ -99,10 +72,76 @@ pub(crate) fn request(run: &BuildRequest, target: &TargetRequest, inputs: &Input
         exporters: exporter.into_iter().collect(),
         exporter_deprecated,
         exporter_attrs_deprecated,
-        cache: Some(api::CacheOptions::default()),
+        cache: Some(api::CacheOptions {
+            exports: target.cache_to.iter().map(cache_entry).collect(),
+            imports: target.cache_from.iter().map(cache_entry).collect(),
+            ..api::CacheOptions::default()
+        }),
         internal: run.internal,
         ..api::SolveRequest::default()
     }
+}
+
+/// What the Dockerfile frontend is told.
+fn frontend_attributes(run: &BuildRequest, target: &TargetRequest) -> HashMap<String, String> {
+    let TargetRequest { stage, build_args, labels, platforms, cache_from, attestations, .. } = target;
+    let mut attributes = HashMap::new();
+    let mut set = |key: &str, value: String| drop(attributes.insert(key.to_owned(), value));
+    set("filename", llb::DOCKERFILE_NAME.to_owned());
+    set("target", stage.clone());
+    for (key, value) in build_args {
+        set(&format!("build-arg:{key}"), value.clone());
+    }
+    for (key, value) in labels {
+        set(&format!("label:{key}"), value.clone());
+    }
+    for (kind, parameters) in attestations {
+        set(&format!("attest:{kind}"), parameters.clone());
+    }
+    if !platforms.is_empty() {
+        set("platform", platforms.join(","));
+    }
+    if !cache_from.is_empty() {
+        let imports: Vec<_> =
+            cache_from.iter().map(|entry| json!({ "Type": entry.kind, "Attrs": entry.attributes })).collect();
+        set("cache-imports", json!(imports).to_string());
+    }
+    match &run.no_cache {
+        NoCache::Nothing => {}
+        NoCache::Everything => set("no-cache", String::new()),
+        NoCache::Stages(stages) => set("no-cache", stages.join(",")),
+    }
+    if run.pull == Pull::Always {
+        set("image-resolve-mode", "pull".to_owned());
+    }
+    match run.network {
+        Network::Default => {}
+        Network::Host => set("force-network-mode", "host".to_owned()),
+        Network::None => set("force-network-mode", "none".to_owned()),
+    }
+    if !run.hosts.is_empty() {
+        let hosts: Vec<_> = run.hosts.iter().map(|(name, address)| format!("{name}={address}")).collect();
+        set("add-hosts", hosts.join(","));
+    }
+    attributes
+}
+
+fn exporter(target: &TargetRequest) -> Option<api::Exporter> {
+    let mut attrs = HashMap::new();
+    match target.output {
+        Output::Image => {}
+        Output::CacheOnly => return None,
+    }
+    if !target.tags.is_empty() {
+        attrs.insert("name".to_owned(), target.tags.join(","));
+    }
+    attrs.extend(target.annotations.iter().map(|(key, value)| (format!("annotation.{key}"), value.clone())));
+    Some(api::Exporter { r#type: "moby".to_owned(), attrs })
+}
+
+fn cache_entry(entry: &CacheEntry) -> api::CacheOptionsEntry {
+    let CacheEntry { kind, attributes } = entry;
+    api::CacheOptionsEntry { r#type: kind.clone(), attrs: attributes.clone().into_iter().collect() }
 }
 
 /// Carries a solve out, and passes on everything it says of its progress. Dropping the call is what cancels it on the

@@ -10,7 +10,7 @@ use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 
 /// What the steps of the tests run.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "cat",
     "cp",
     "date",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 17] = [
     "sha256sum",
     "sleep",
     "sort",
+    "ssh-add",
     "stat",
     "tr",
     "wc",

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use drydock_build::{Output, Secret, SecretSource};
+use std::process::Stdio;
 
-use crate::bench::{Bench, sha256};
+use drydock_build::{Event, Output, Secret, SecretSource, SshForward};
+
+use crate::bench::{Bench, generated, sha256};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_gets_its_tags_and_labels() {
@@ -60,6 +62,70 @@ async fn a_secret_reaches_its_mount_and_nothing_else() {
     assert!(log.contains(&"11 /run/secrets/file"), "{log:?}");
     assert!(!format!("{:?}", told.events).contains(&value));
     assert!(!format!("{:?}", told.outcome).contains(&value));
+}
+
+/// A real agent, asked by a real client.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_may_talk_to_an_ssh_agent() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent.sock");
+    let key = folder.path().join("key");
+    let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+        let output =
+            std::process::Command::new(program).args(arguments).env("SSH_AUTH_SOCK", &socket).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut agent =
+        std::process::Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+    while !socket.exists() {
+        tokio::task::yield_now().await;
+    }
+    run(
+        "ssh-keygen",
+        &["-q".as_ref(), "-t".as_ref(), "ed25519".as_ref(), "-N".as_ref(), "".as_ref(), "-f".as_ref(), key.as_os_str()],
+    );
+    run("ssh-add", &["-q".as_ref(), key.as_os_str()]);
+    let expected = run("ssh-add", &["-l".as_ref()]);
+
+    let mut request = bench.request(
+        "FROM BASE AS x\nCOPY passwd /etc/passwd\nRUN --mount=type=ssh ssh-add -l && echo NONCE\nRUN echo \"none: $SSH_AUTH_SOCK\" NONCE\n",
+        &["x"],
+    );
+    request.context = vec![generated("passwd", "root:x:0:0:root:/:/bin/sh\n")];
+    request.ssh = vec![SshForward { id: "default".to_owned(), socket: Some(socket) }];
+    let told = bench.build(request).await;
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert_eq!(told.log(), [expected.trim_end(), &bench.nonce, &format!("none:  {}", bench.nonce)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_not_there_stops_the_run_before_it_begins() {
+    let bench = Bench::new().await;
+    let mut request = bench.request("FROM BASE AS x\n", &["x"]);
+    request.ssh = vec![SshForward { id: "default".to_owned(), socket: Some("/nowhere/agent.sock".into()) }];
+    let error = bench.try_build(request).await.err().unwrap();
+    assert_eq!(error.to_string(), "the ssh agent `default` cannot be used: `/nowhere/agent.sock` does not exist");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_find_the_hosts_that_are_given() {
+    let bench = Bench::new().await;
+    let mut request = bench.request("FROM BASE AS x\nRUN cat /etc/hosts && echo NONCE\n", &["x"]);
+    request.hosts.insert("db.test".to_owned(), "10.1.2.3".to_owned());
+    request.network = drydock_build::Network::Host;
+    request.raw_status = true;
+    let told = bench.build(request).await;
+    let hosts = told.log().into_iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert!(hosts.clone().any(|line| line == "10.1.2.3 db.test"), "{:?}", hosts.collect::<Vec<_>>());
+    let raw = told.events.iter().filter_map(|event| match event {
+        Event::Raw { target, status } if target.as_str() == "x" => Some(status.to_string()),
+        _ => None,
+    });
+    assert!(raw.clone().any(|status| status.contains("RUN cat /etc/hosts")), "{:?}", raw.collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Images that go to a registry.
 
-use drydock_build::{BuildError, Builder, CancellationToken, Environment, Event, Output};
+use drydock_build::{BuildError, Builder, CacheEntry, CancellationToken, Environment, Event, Output};
 use drydock_diagnostics::Diagnose;
 
 use crate::bench::Bench;
@@ -91,6 +91,28 @@ async fn credentials_come_from_dockers_configuration() {
     let request = bench.request(&format!("FROM {host}/a:1 AS x\nRUN cat /nonce\n"), &["x"]);
     let told = bench.build_with(&builder, request).await;
     assert_eq!(told.log(), [bench.nonce.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cache_in_a_pushed_image_is_imported() {
+    let bench = Bench::new().await;
+    let (_, host) = Registry::start(None).await;
+    let reference = format!("{host}/cache:1");
+    let dockerfile = "FROM BASE AS x\nRUN echo NONCE > /nonce\n";
+    let mut request = bench.request(dockerfile, &["x"]);
+    request.targets[0].output = Output::Image;
+    request.targets[0].tags = vec![reference.clone()];
+    request.targets[0].cache_to = vec![CacheEntry::parse("type=inline").unwrap()];
+    bench.build(request).await;
+    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+    bench.builder.push(std::slice::from_ref(&reference), 1, sender, CancellationToken::new()).await.unwrap();
+    bench.remove(std::slice::from_ref(&reference)).await;
+
+    let mut request = bench.request(dockerfile, &["x"]);
+    request.targets[0].cache_from = vec![CacheEntry::parse(&reference).unwrap()];
+    let told = bench.build(request).await;
+    assert_eq!(told.finished("importing cache manifest from").len(), 1);
+    assert_eq!((told.built("x").cached_steps, told.built("x").run_steps), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

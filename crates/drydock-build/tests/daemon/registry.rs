@@ -88,26 +88,20 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
             stored.insert(path.clone(), (String::new(), content));
             (StatusCode::ACCEPTED, [("location", path), ("range", range)]).into_response()
         }
-        Method::PUT => match path.split_once("/blobs/uploads/") {
-            Some((name, _)) => {
+        Method::PUT => {
+            let (location, kind, content) = if let Some((name, _)) = path.split_once("/blobs/uploads/") {
                 let (_, content) = stored.remove(&path).unwrap();
                 let content: Bytes = [content, body].concat().into();
-                let digest = format!("sha256:{}", sha256(&content));
-                stored.insert(format!("{name}/blobs/{digest}"), ("application/octet-stream".to_owned(), content));
-                (
-                    StatusCode::CREATED,
-                    [("location", format!("{name}/blobs/{digest}")), ("docker-content-digest", digest)],
-                )
-                    .into_response()
-            }
-            None => {
+                (format!("{name}/blobs/sha256:{}", sha256(&content)), "application/octet-stream".to_owned(), content)
+            } else {
+                stored.insert(path.clone(), (kind.clone(), body.clone()));
                 let (name, _) = path.rsplit_once('/').unwrap();
-                let digest = format!("sha256:{}", sha256(&body));
-                stored.insert(format!("{name}/{digest}"), (kind.clone(), body.clone()));
-                stored.insert(path.clone(), (kind, body));
-                (StatusCode::CREATED, [("location", path), ("docker-content-digest", digest)]).into_response()
-            }
-        },
+                (format!("{name}/sha256:{}", sha256(&body)), kind, body)
+            };
+            let digest = format!("sha256:{}", sha256(&content));
+            stored.insert(location.clone(), (kind, content));
+            (StatusCode::CREATED, [("location", location), ("docker-content-digest", digest)]).into_response()
+        }
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
 }
