@@ -235,7 +235,7 @@ impl Reporter for JsonStream {
                 write(&Stream::Pushed { tag: &pushed.reference, digest: pushed.digest.as_deref() }, shell);
             }
             // The outcome of a target is told in full at the end; the rest changes too often to be of use in a log.
-            Event::TargetFinished(_) | Event::ContextSent(_) | Event::VertexProgress(_) | Event::PushProgress(_) => {}
+            _ => {}
         }
     }
 

@@ -116,12 +116,8 @@ impl Reporter for Plain {
                 }
             }
             Event::Pushed(pushed) => shell.status("Pushed", &pushed.reference),
-            Event::ContextSent(_)
-            | Event::TargetStarted(_)
-            | Event::TargetFinished(_)
-            | Event::VertexProgress(_)
-            | Event::PushProgress(_)
-            | Event::Warning(_) => {}
+            // Too fine for a log, or told at the end.
+            _ => {}
         }
     }
 
