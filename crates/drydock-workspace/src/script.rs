@@ -43,49 +43,60 @@ fn collect(manifest: &Manifest, script: &str, within: &mut Vec<String>, found: &
     for name in [format!("pre{script}"), script.to_owned(), format!("post{script}")] {
         let Some(text) = manifest.script(&name) else { continue };
         for command in commands(text) {
-            let called = called_scripts(manifest, &command);
-            if called.is_empty() {
-                found.push(command);
-            }
-            for name in called {
-                collect(manifest, &name, within, found);
+            for run in runs(manifest, command) {
+                match run {
+                    Run::Script(name) => collect(manifest, &name, within, found),
+                    Run::Command(command) => found.push(command),
+                }
             }
         }
     }
     within.pop();
 }
 
-/// The scripts of the same manifest that a command runs; none when it runs something else, or another package's.
-fn called_scripts(manifest: &Manifest, command: &Command) -> Vec<String> {
+/// What a command comes to.
+enum Run {
+    /// A script of the same manifest.
+    Script(String),
+    /// Something else.
+    Command(Command),
+}
+
+/// The scripts of the same manifest that a command runs, and the commands it starts; itself when it does neither.
+fn runs(manifest: &Manifest, command: Command) -> Vec<Run> {
     let exists = |name: &str| manifest.script(name).is_some();
-    let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
-    match (command.program.as_str(), arguments.as_slice()) {
-        ("npm" | "pnpm" | "yarn" | "bun", arguments) => {
-            if arguments.iter().any(|argument| names_other_packages(argument)) {
-                return Vec::new();
-            }
-            let mut plain = arguments.iter().filter(|argument| !argument.starts_with('-'));
-            let name = match plain.next() {
-                Some(&("run" | "run-script" | "rum")) => plain.next(),
+    let plain = || command.arguments.iter().filter(|argument| !argument.starts_with('-'));
+    let runs: Vec<Run> = match command.program.as_str() {
+        "npm" | "pnpm" | "yarn" | "bun" if !command.arguments.iter().any(|argument| names_other_packages(argument)) => {
+            let mut words = plain().map(String::as_str);
+            let name = match words.next() {
+                Some("run" | "run-script" | "rum") => words.next(),
+                // Bun's own bundler and test runner, whatever scripts there are.
+                Some("build" | "test") if command.program == "bun" => None,
                 other => other,
             };
-            name.filter(|name| exists(name)).map(|name| vec![(*name).to_owned()]).unwrap_or_default()
+            name.filter(|name| exists(name)).map(|name| Run::Script(name.to_owned())).into_iter().collect()
         }
-        ("run-s" | "run-p" | "npm-run-all" | "npm-run-all2" | "concurrently", arguments) => {
-            let mut called = Vec::new();
-            for argument in arguments {
-                let line = match command.program.as_str() {
-                    "concurrently" => argument.strip_prefix("npm:").map(str::to_owned).or_else(|| {
-                        commands(argument).first().and_then(|inner| called_scripts(manifest, inner).into_iter().next())
-                    }),
-                    _ => Some((*argument).to_owned()),
-                };
-                called.extend(line.into_iter().flat_map(|pattern| expand(manifest, &pattern)));
-            }
-            called
-        }
+        // `run-p typecheck "build-only {@}" --`: a name with arguments for it.
+        "run-s" | "run-p" | "npm-run-all" | "npm-run-all2" => plain()
+            .filter_map(|argument| argument.split_whitespace().next())
+            .flat_map(|pattern| expand(manifest, pattern))
+            .map(Run::Script)
+            .collect(),
+        "concurrently" => plain()
+            .flat_map(|argument| match argument.strip_prefix("npm:") {
+                Some(pattern) => {
+                    let pattern = pattern.split_whitespace().next().unwrap_or_default();
+                    expand(manifest, pattern).into_iter().map(Run::Script).collect()
+                }
+                // A word alone is more often the value of an option (`--names web`) than a command.
+                None if !argument.contains(' ') && !exists(argument) && argument != "tsc" => Vec::new(),
+                None => commands(argument).into_iter().flat_map(|inner| runs(manifest, inner)).collect::<Vec<_>>(),
+            })
+            .collect(),
         _ => Vec::new(),
-    }
+    };
+    if runs.is_empty() { vec![Run::Command(command)] } else { runs }
 }
 
 /// `build:*` as npm-run-all and concurrently read it.
@@ -272,6 +283,19 @@ mod tests {
         assert_eq!(shown(commands_of(&manifest, "build")), ["rimraf dist", "rm -rf lib", "tsup", "tsc -p ."]);
         assert_eq!(shown(commands_of(&manifest, "start")), ["npm run dev --workspace=a"]);
         assert!(commands_of(&manifest, "loop").is_empty());
+        let manifest = |scripts: &str| {
+            let text = format!(r#"{{"scripts":{scripts}}}"#);
+            Manifest::parse(WorkspacePath::new("package.json").unwrap(), &text).unwrap()
+        };
+        let vue = manifest(
+            r#"{"build":"run-p type-check \"build-only {@}\" --","build-only":"vite build","type-check":"vue-tsc --build"}"#,
+        );
+        assert_eq!(shown(commands_of(&vue, "build")), ["vue-tsc --build", "vite build"]);
+        let bun = manifest(r#"{"build":"bun build src/index.ts --outdir dist"}"#);
+        assert_eq!(shown(commands_of(&bun, "build")), ["bun build src/index.ts --outdir dist"]);
+        let together =
+            manifest(r#"{"build":"concurrently -n a,b \"tsc -p .\" \"npm run css\"","css":"sass src:dist"}"#);
+        assert_eq!(shown(commands_of(&together, "build")), ["tsc -p .", "sass src:dist"]);
     }
 
     proptest::proptest! {

@@ -93,10 +93,10 @@ fn without_runner(command: Command) -> Command {
     }
     let Some(first) = first else { return command };
     let program = match command.program.as_str() {
-        "node" => match first.contains("node_modules/") {
-            true => first.rsplit('/').next().unwrap_or(first).trim_end_matches(".js").trim_end_matches(".mjs"),
-            false => return command,
-        },
+        "node" if first.contains("node_modules/") => {
+            first.rsplit('/').next().unwrap_or(first).trim_end_matches(".js").trim_end_matches(".mjs")
+        }
+        "node" => return command,
         "bun" if matches!(first.as_str(), "build" | "test" | "install" | "x") => return command,
         "bun" if [".js", ".ts", ".mjs"].iter().any(|ending| first.ends_with(ending)) => return command,
         _ => first.as_str(),

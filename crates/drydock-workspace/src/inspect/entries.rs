@@ -12,8 +12,6 @@ pub(crate) struct Entry {
     pub(crate) path: WorkspacePath,
     /// The field.
     pub(crate) field: &'static str,
-    /// It came from a pattern, so it is a folder.
-    pub(crate) is_pattern: bool,
 }
 
 /// Fields that name files which others load.
@@ -52,7 +50,7 @@ fn entry(package: &WorkspacePath, field: &'static str, text: &str) -> Option<Ent
     let text = text.trim_start_matches('/');
     let bare = without_glob(text);
     let path = package.join(bare).ok()?;
-    (path != *package && path.is_within(package)).then(|| Entry { path, field, is_pattern: bare.len() != text.len() })
+    (path != *package && path.is_within(package)).then_some(Entry { path, field })
 }
 
 /// All texts in a field. Of conditions those for development are left out: they name sources.

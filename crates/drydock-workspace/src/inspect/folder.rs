@@ -7,6 +7,7 @@ use drydock_lockfile::{DependencyKind, WorkspacePath};
 use super::Place;
 use crate::error::WorkspaceError;
 use crate::manager;
+use crate::sources::SourceFiles;
 use crate::tree::TreeEntry;
 use crate::workspace::{Package, Workspace};
 
@@ -47,9 +48,14 @@ impl<'a> Folder<'a> {
         Ok(self.may_exist(path) && self.workspace.tree.is_directory(path)?)
     }
 
-    /// Whether anything is at `path`.
-    pub(crate) fn exists(&self, path: &WorkspacePath) -> Result<bool, WorkspaceError> {
-        Ok(self.may_exist(path) && (path.is_root() || self.workspace.tree.kind(path)?.is_some()))
+    /// Whether there is a file at `path` that stages may see: one that a build left there is ignored, and does not count.
+    pub(crate) fn is_source_file(&self, path: &WorkspacePath) -> Result<bool, WorkspaceError> {
+        Ok(self.is_file(path)? && !SourceFiles::new(self.workspace)?.is_ignored(path, false)?)
+    }
+
+    /// Whether there is a folder at `path` that stages may see.
+    pub(crate) fn is_source_directory(&self, path: &WorkspacePath) -> Result<bool, WorkspaceError> {
+        Ok(self.is_directory(path)? && !SourceFiles::new(self.workspace)?.is_ignored(path, true)?)
     }
 
     /// What the listing alone tells: `false` is certain.
@@ -101,5 +107,5 @@ impl<'a> Folder<'a> {
 
 /// The 1-based line of a byte offset.
 pub(crate) fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -23,7 +23,10 @@ pub(crate) struct Hints {
 
 /// The most telling hint about what `script` of the package writes.
 pub(crate) fn hints(folder: &Folder<'_>, script: &str) -> Result<Option<Hints>, WorkspaceError> {
-    for source in [wireit, turbo, nx, lerna] {
+    if let Some(hints) = wireit(folder, script) {
+        return Ok(Some(hints));
+    }
+    for source in [turbo, nx, lerna] {
         if let Some(hints) = source(folder, script)? {
             return Ok(Some(hints));
         }
@@ -32,17 +35,15 @@ pub(crate) fn hints(folder: &Folder<'_>, script: &str) -> Result<Option<Hints>, 
 }
 
 /// `wireit.build.output` in the manifest.
-fn wireit(folder: &Folder<'_>, script: &str) -> Result<Option<Hints>, WorkspaceError> {
+fn wireit(folder: &Folder<'_>, script: &str) -> Option<Hints> {
     let manifest = &folder.package.manifest;
-    let Some(list) = manifest.field("wireit").and_then(|scripts| scripts.get(script)?.get("output")?.as_array()) else {
-        return Ok(None);
-    };
+    let list = manifest.field("wireit")?.get(script)?.get("output")?.as_array()?;
     let place = folder.manifest_place(&["wireit", script, "output"]);
     let mut hints = Hints { own: true, ..Hints::default() };
     for text in list.iter().filter_map(serde_json::Value::as_str) {
         hints.add(folder, &folder.package.path, text, &format!("{}: wireit", place.file), &place);
     }
-    Ok(Some(hints))
+    Some(hints)
 }
 
 /// `turbo.json`: the package's own, then the root's entry for the package, then the root's for all.
@@ -50,12 +51,8 @@ fn turbo(folder: &Folder<'_>, script: &str) -> Result<Option<Hints>, WorkspaceEr
     let package = folder.package;
     let own_key = format!("{}#{script}", package.name);
     let root = WorkspacePath::root();
-    let mut places = vec![(&root, own_key.as_str(), true), (&root, script, false)];
-    if !package.path.is_root() {
-        places.insert(0, (&package.path, script, true));
-    } else {
-        places.insert(0, (&root, "//#build", true));
-    }
+    let first = if package.path.is_root() { (&root, "//#build", true) } else { (&package.path, script, true) };
+    let places = [first, (&root, own_key.as_str(), true), (&root, script, false)];
     for (at, key, own) in places {
         let mut file = None;
         for name in ["turbo.json", "turbo.jsonc"] {

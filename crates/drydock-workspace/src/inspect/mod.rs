@@ -142,9 +142,14 @@ pub struct Service {
     pub why: Vec<String>,
 }
 
-/// What the build of `package` writes.
+/// What the build of `package` writes: its script `build`, else one that is called much like it.
 pub fn outputs(workspace: &Workspace, package: &Package) -> Result<Outputs, WorkspaceError> {
     outputs::outputs(workspace, package)
+}
+
+/// What the script `script` of `package` writes when it is run as the package's build.
+pub fn outputs_of_script(workspace: &Workspace, package: &Package, script: &str) -> Result<Outputs, WorkspaceError> {
+    outputs::of_script(&folder::Folder::new(workspace, package)?, script)
 }
 
 /// What the configuration of `package`'s build reads outside its folder.

@@ -127,7 +127,7 @@ impl Found {
             self.excluded.extend(hints.excluded);
             self.paths.extend(hints.outputs);
         }
-        let named = self.built_entries(folder, entries)?;
+        let named = built_entries(folder, entries)?;
         if let Some(hints) = general {
             self.take_general(folder, hints, &named);
         }
@@ -161,34 +161,6 @@ impl Found {
         self.paths.extend(outputs);
     }
 
-    /// What the manifest and the `start` script name and no source explains: the outermost folder that is not in the tree.
-    fn built_entries(&self, folder: &Folder<'_>, entries: &[Entry]) -> Result<Vec<Output>, WorkspaceError> {
-        let package = folder.package;
-        let mut found = Vec::new();
-        for entry in entries {
-            if !entry.is_typescript()
-                && let Some(path) = built_part(folder, &entry.path)?
-            {
-                let why = format!("{}: {}", package.manifest.path(), entry.field);
-                found.push(Output { path, why, place: Some(folder.manifest_place(&[entry.field])) });
-            }
-        }
-        for command in script::commands_of(&package.manifest, "start") {
-            for argument in
-                command.arguments.iter().filter(|argument| argument.contains('/') && !argument.contains(':'))
-            {
-                let Ok(path) = package.path.join(argument) else { continue };
-                if path.is_within(&package.path)
-                    && let Some(path) = built_part(folder, &path)?
-                {
-                    let why = format!("{}: the script `start`", package.manifest.path());
-                    found.push(Output { path, why, place: Some(folder.manifest_place(&["scripts", "start"])) });
-                }
-            }
-        }
-        Ok(found)
-    }
-
     /// Whether others load something that is neither in the tree nor known to be written.
     fn misses_loaded(&self, folder: &Folder<'_>, entries: &[Entry]) -> Result<bool, WorkspaceError> {
         for entry in entries.iter().filter(|entry| !matches!(entry.field, "files" | "bin")) {
@@ -208,11 +180,8 @@ impl Found {
                 continue;
             }
             let is_source = |name: &str| matches!(name, "src" | "source" | "sources" | "test" | "tests" | "__tests__");
-            let there = if folder.is_file(&entry.path)? {
-                true
-            } else {
-                folder.is_directory(&entry.path)? && !is_source(entry.path.file_name())
-            };
+            let there = folder.is_source_file(&entry.path)?
+                || (!is_source(entry.path.file_name()) && folder.is_source_directory(&entry.path)?);
             if there {
                 let why = format!("{}: {}, a file of the sources", package.manifest.path(), entry.field);
                 let place = Some(folder.manifest_place(&[entry.field]));
@@ -244,6 +213,32 @@ impl Found {
     }
 }
 
+/// What the manifest and the `start` script name and no source explains: the outermost folder that is not in the tree.
+fn built_entries(folder: &Folder<'_>, entries: &[Entry]) -> Result<Vec<Output>, WorkspaceError> {
+    let package = folder.package;
+    let mut found = Vec::new();
+    for entry in entries {
+        if !entry.is_typescript()
+            && let Some(path) = built_part(folder, &entry.path)?
+        {
+            let why = format!("{}: {}", package.manifest.path(), entry.field);
+            found.push(Output { path, why, place: Some(folder.manifest_place(&[entry.field])) });
+        }
+    }
+    for command in script::commands_of(&package.manifest, "start") {
+        for argument in command.arguments.iter().filter(|argument| argument.contains('/') && !argument.contains(':')) {
+            let Ok(path) = package.path.join(argument) else { continue };
+            if path.is_within(&package.path)
+                && let Some(path) = built_part(folder, &path)?
+            {
+                let why = format!("{}: the script `start`", package.manifest.path());
+                found.push(Output { path, why, place: Some(folder.manifest_place(&["scripts", "start"])) });
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The outermost part of `path`, from the package's folder inwards, that is not in the tree, or that only a build has
 /// left there. `None` when all of it is there.
 fn built_part(folder: &Folder<'_>, path: &WorkspacePath) -> Result<Option<WorkspacePath>, WorkspaceError> {
@@ -254,7 +249,8 @@ fn built_part(folder: &Folder<'_>, path: &WorkspacePath) -> Result<Option<Worksp
     for (depth, part) in inside.split('/').enumerate() {
         at = at.join(part).expect("a part of a path stays inside");
         let is_built = depth == 0 && BUILT.contains(&part);
-        let is_there = !is_built && (folder.exists(&at)? || exists_without_ending(folder, &at)?);
+        let is_there = !is_built
+            && (folder.is_source_file(&at)? || folder.is_source_directory(&at)? || exists_without_ending(folder, &at)?);
         if !is_there {
             return Ok(Some(at));
         }
@@ -269,7 +265,7 @@ fn exists_without_ending(folder: &Folder<'_>, path: &WorkspacePath) -> Result<bo
     }
     for ending in ["js", "cjs", "mjs", "json"] {
         let file = WorkspacePath::new(&format!("{path}.{ending}")).expect("an ending does not leave the folder");
-        if folder.is_file(&file)? {
+        if folder.is_source_file(&file)? {
             return Ok(true);
         }
     }

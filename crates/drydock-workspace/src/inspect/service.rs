@@ -165,7 +165,7 @@ impl Files<'_, '_> {
             vec![with(".js"), with(".cjs"), with(".mjs"), with("/index.js"), path.clone()]
         };
         for candidate in candidates {
-            if self.folder.is_file(&candidate)? {
+            if self.folder.is_source_file(&candidate)? {
                 return Ok(Some(candidate));
             }
         }

@@ -46,8 +46,8 @@ pub(crate) struct Emit {
     pub(crate) out_file: Option<Told>,
     /// `declarationDir`, resolved, when declarations are written.
     pub(crate) declaration_dir: Option<Told>,
-    /// `noEmit`.
-    pub(crate) no_emit: bool,
+    /// `noEmit`: it only checks.
+    pub(crate) nothing: bool,
     /// `emitDeclarationOnly`.
     pub(crate) only_declarations: bool,
     /// A configuration that it extends is not in the tree, so that what is missing here may be said there.
@@ -114,7 +114,7 @@ pub(crate) fn emit(workspace: &Workspace, path: &WorkspacePath) -> Result<Option
     }
     let mut state = State::default();
     collect(workspace, &config, &folder, &mut state, &mut emit, &mut Vec::new())?;
-    emit.no_emit = state.no_emit.unwrap_or(false);
+    emit.nothing = state.no_emit.unwrap_or(false);
     emit.only_declarations = state.only_declarations.unwrap_or(false);
     if !state.declaration.unwrap_or(false) && !state.unfollowed {
         emit.declaration_dir = None;

@@ -2,6 +2,7 @@
 
 use drydock_lockfile::WorkspacePath;
 
+use super::tools::{Setting, told};
 use super::{Look, Writes};
 use crate::error::WorkspaceError;
 use crate::inspect::angular;
@@ -108,7 +109,7 @@ impl Look<'_, '_> {
     fn vite_build(&self) -> Result<Writes, WorkspaceError> {
         let depends = |name: &str| self.folder.depends_on(name);
         if depends("@sveltejs/kit") {
-            return self.svelte_kit();
+            return Ok(self.svelte_kit());
         }
         if depends("@remix-run/dev") {
             return self.remix_build();
@@ -120,12 +121,12 @@ impl Look<'_, '_> {
         Ok(self.vite()?.out_dir.map_or(Writes::Unknown, |output| Writes::These(vec![output])))
     }
 
-    fn svelte_kit(&self) -> Result<Writes, WorkspaceError> {
+    fn svelte_kit(&self) -> Writes {
         // The adapters that write `build` for Node and for web servers; others write for the platform they are named after.
         if self.folder.depends_on("@sveltejs/adapter-node") || self.folder.depends_on("@sveltejs/adapter-static") {
-            return Ok(self.at_package("build"));
+            return self.at_package("build");
         }
-        Ok(self.at_package(".svelte-kit"))
+        self.at_package(".svelte-kit")
     }
 
     fn remix_build(&self) -> Result<Writes, WorkspaceError> {
@@ -133,9 +134,9 @@ impl Look<'_, '_> {
             let mut outputs: Vec<Output> = Vec::new();
             for (key, usual) in [("serverBuildPath", "build"), ("assetsBuildDirectory", "public/build")] {
                 match self.configured("remix.config", &[&[key]])? {
-                    Some(Some(output)) => outputs.push(output),
-                    Some(None) => return Ok(Writes::Unknown),
-                    None => outputs.extend(self.path(usual).map(|path| self.usual(path))),
+                    Setting::Path(output) => outputs.push(output),
+                    Setting::Computed => return Ok(Writes::Unknown),
+                    Setting::Absent => outputs.extend(self.path(usual).map(|path| self.usual(path))),
                 }
             }
             // `build/index.js` is the server; its folder is the output.
@@ -165,19 +166,13 @@ impl Look<'_, '_> {
                 _ => Ok(None),
             };
         let exports = matches!(text("output"), Ok(Some((value, _))) if value == "export");
-        let told = match text("distDir") {
-            Ok(told) => told,
-            Err(()) => return Ok(Writes::Unknown),
-        };
-        let output = match (told, &config) {
-            (Some((text, line)), Some(file)) => match self.told(file, &["distDir"], &text, line) {
-                Some(output) => output,
-                None => return Ok(Writes::Unknown),
-            },
-            _ => {
-                let path = directory.join(if exports { "out" } else { ".next" }).expect("a plain name stays inside");
-                self.usual(path)
-            }
+        let Ok(dist_dir) = text("distDir") else { return Ok(Writes::Unknown) };
+        let output = if let (Some((text, line)), Some(file)) = (dist_dir, &config) {
+            let Some(output) = told(file, &["distDir"], &text, line) else { return Ok(Writes::Unknown) };
+            output
+        } else {
+            let path = directory.join(if exports { "out" } else { ".next" }).expect("a plain name stays inside");
+            self.usual(path)
         };
         if exports {
             return Ok(Writes::These(vec![output]));
@@ -214,9 +209,9 @@ impl Look<'_, '_> {
 
     fn told_or(&self, stem: &str, keys: &[&str], usual: &str) -> Result<Writes, WorkspaceError> {
         Ok(match self.configured(stem, &[keys])? {
-            Some(Some(output)) => Writes::These(vec![output]),
-            Some(None) => Writes::Unknown,
-            None => self.at_package(usual),
+            Setting::Path(output) => Writes::These(vec![output]),
+            Setting::Computed => Writes::Unknown,
+            Setting::Absent => self.at_package(usual),
         })
     }
 

@@ -182,6 +182,16 @@ const IDLE_SUBCOMMANDS: &[(&str, &str)] = &[
     ("ng", "test"),
 ];
 
+/// What a configuration file says of a path.
+pub(super) enum Setting {
+    /// Nothing.
+    Absent,
+    /// Something that cannot be read without running it.
+    Computed,
+    /// This.
+    Path(Output),
+}
+
 impl Look<'_, '_> {
     pub(super) fn tool(&self) -> Result<Writes, WorkspaceError> {
         let (program, subcommand) = (self.command.program.as_str(), self.subcommand());
@@ -198,12 +208,14 @@ impl Look<'_, '_> {
         if let Some(path) = value(&self.command.arguments, tool.options).and_then(|text| self.path(text)) {
             return Ok(Writes::These(vec![self.named(self.without_file(path))]));
         }
-        if let Some((stem, keys)) = tool.config
-            && let Some(told) = self.configured(stem, keys)?
-        {
-            return Ok(told.map_or(Writes::Unknown, |output| {
-                Writes::These(vec![Output { path: self.without_file(output.path), ..output }])
-            }));
+        if let Some((stem, keys)) = tool.config {
+            match self.configured(stem, keys)? {
+                Setting::Absent => {}
+                Setting::Computed => return Ok(Writes::Unknown),
+                Setting::Path(output) => {
+                    return Ok(Writes::These(vec![Output { path: self.without_file(output.path), ..output }]));
+                }
+            }
         }
         Ok(match tool.usual.and_then(|usual| self.path(usual)) {
             Some(path) => Writes::These(vec![self.usual(path)]),
@@ -237,28 +249,21 @@ impl Look<'_, '_> {
         self.folder.config(self.directory, stem)
     }
 
-    /// The path that the configuration `stem.*` names at one of `keys`. `Some(None)`: something computed is there.
-    pub(super) fn configured(&self, stem: &str, keys: &[&[&str]]) -> Result<Option<Option<Output>>, WorkspaceError> {
-        let Some(file) = self.config(stem)? else { return Ok(None) };
+    /// The path that the configuration `stem.*` names at one of `keys`.
+    pub(super) fn configured(&self, stem: &str, keys: &[&[&str]]) -> Result<Setting, WorkspaceError> {
+        let Some(file) = self.config(stem)? else { return Ok(Setting::Absent) };
         let mut computed = false;
         for keys in keys {
             match javascript::option(file.path.as_str(), &file.text, keys) {
                 Some((Literal::Text(text), line)) => {
-                    let Some(output) = self.told(&file, keys, &text, line) else { continue };
-                    return Ok(Some(Some(output)));
+                    let Some(output) = told(&file, keys, &text, line) else { continue };
+                    return Ok(Setting::Path(output));
                 }
                 Some(_) => computed = true,
                 None => {}
             }
         }
-        Ok(computed.then_some(None))
-    }
-
-    /// The output that a configuration file names.
-    pub(super) fn told(&self, file: &TextFile, keys: &[&str], text: &str, line: usize) -> Option<Output> {
-        let path = file.path.parent()?.join(text).ok()?;
-        let why = format!("{}: {}", file.path, keys.join("."));
-        Some(Output { path, why, place: Some(Place { file: file.path.clone(), line: Some(line) }) })
+        Ok(if computed { Setting::Computed } else { Setting::Absent })
     }
 
     /// `cp -r docs dist/`: what lands where.
@@ -282,7 +287,7 @@ impl Look<'_, '_> {
         if self.folder.is_directory(&to)? && matches!(program, "cp" | "mv" | "ncp") {
             let names: Option<Vec<&str>> = from
                 .iter()
-                .map(|from| Some(from.trim_end_matches('/').rsplit('/').next()?))
+                .map(|from| from.trim_end_matches('/').rsplit('/').next())
                 .map(|name| name.filter(|name| without_glob(name) == *name && !matches!(*name, "" | "." | "..")))
                 .collect();
             if let Some(names) = names {
@@ -292,4 +297,11 @@ impl Look<'_, '_> {
         }
         Ok(Writes::These(vec![self.named(to)]))
     }
+}
+
+/// The output that a configuration file names.
+pub(super) fn told(file: &TextFile, keys: &[&str], text: &str, line: usize) -> Option<Output> {
+    let path = file.path.parent()?.join(text).ok()?;
+    let why = format!("{}: {}", file.path, keys.join("."));
+    Some(Output { path, why, place: Some(Place { file: file.path.clone(), line: Some(line) }) })
 }

@@ -140,7 +140,7 @@ struct Found {
 
 impl Found {
     fn add(&mut self, emit: &Emit, forced: &Forced) {
-        if emit.no_emit && !forced.emit {
+        if emit.nothing && !forced.emit {
             return;
         }
         let only_declarations = forced.only_declarations || emit.only_declarations;
