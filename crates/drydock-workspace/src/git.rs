@@ -4,10 +4,8 @@ use std::process::{Command, Stdio};
 
 use camino::Utf8Path;
 
-use crate::error::WorkspaceError;
-
 /// What git said on its standard output; `None` when there is no git or `root` is in no repository.
-pub(crate) fn ask(root: &Utf8Path, arguments: &[&str]) -> Result<Option<Vec<u8>>, WorkspaceError> {
+pub(crate) fn ask(root: &Utf8Path, arguments: &[&str]) -> Option<Vec<u8>> {
     let output = Command::new("git")
         .arg("-C")
         .arg(root)
@@ -18,7 +16,7 @@ pub(crate) fn ask(root: &Utf8Path, arguments: &[&str]) -> Result<Option<Vec<u8>>
         .stdin(Stdio::null())
         .output();
     match output {
-        Ok(output) if output.status.success() => Ok(Some(output.stdout)),
-        Ok(_) | Err(_) => Ok(None),
+        Ok(output) if output.status.success() => Some(output.stdout),
+        Ok(_) | Err(_) => None,
     }
 }

@@ -143,7 +143,7 @@ impl Tree for DiskTree {
         if !inside && self.root.is_absolute() {
             return Ok(Tracked::Though(BTreeSet::new()));
         }
-        let list = git::ask(&self.root, &["ls-files", "--cached", "--ignored", "--exclude-standard", "-z"])?;
+        let list = git::ask(&self.root, &["ls-files", "--cached", "--ignored", "--exclude-standard", "-z"]);
         let list = list.unwrap_or_default();
         let paths = list.split(|byte| *byte == 0).filter_map(|path| std::str::from_utf8(path).ok());
         Ok(Tracked::Though(

@@ -1,0 +1,143 @@
+//! Paths in a package's own sources that leave it.
+
+use drydock_lockfile::WorkspacePath;
+use rayon::prelude::*;
+
+use super::gather::{Gather, Role, is_code};
+use super::resolve;
+use crate::error::WorkspaceError;
+use crate::inspect::Place;
+use crate::inspect::folder::line_of;
+use crate::inspect::javascript::{self, ImportKind};
+use crate::sources::SourceKind;
+
+/// Endings of texts that are not JavaScript but name files: style sheets, templates, components.
+const TEXTS: [&str; 10] = ["css", "scss", "sass", "less", "pcss", "vue", "svelte", "astro", "mdx", "html"];
+
+/// A path in a source file.
+struct Leaving {
+    file: WorkspacePath,
+    line: usize,
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Import,
+    Asset,
+    Glob,
+}
+
+impl Gather<'_, '_> {
+    /// Looks through the sources of the package. `types`: imports for their types alone are read by a compiler.
+    pub(super) fn sources(&mut self, types: bool) -> Result<(), WorkspaceError> {
+        let package = self.folder.package;
+        let files = self.sources.package_files(package)?;
+        let tree = &*self.workspace.tree;
+        let found: Vec<Vec<Leaving>> = files
+            .files
+            .par_iter()
+            .filter(|file| matches!(file.kind, SourceKind::File { .. }))
+            .map(|file| {
+                let path = &file.path;
+                let ending = path.file_name().rsplit_once('.').map_or("", |(_, ending)| ending);
+                let code = is_code(path);
+                if !(code || TEXTS.contains(&ending)) || is_test(path) || is_tool_setting(path, &package.path) {
+                    return Ok(Vec::new());
+                }
+                let Some(bytes) = tree.read(path)? else { return Ok(Vec::new()) };
+                let text = String::from_utf8_lossy(&bytes);
+                // Most files never climb high enough to leave the package, and need not be parsed.
+                if !text.contains(&"../".repeat(resolve::steps_out(path, &package.path))) {
+                    return Ok(Vec::new());
+                }
+                Ok(if code { in_code(path, &text, types) } else { in_text(path, &text) })
+            })
+            .collect::<Result<_, WorkspaceError>>()?;
+        for Leaving { file, line, text, kind } in found.into_iter().flatten() {
+            let folder = file.parent().unwrap_or_default();
+            let Ok(target) = folder.join(&text) else { continue };
+            if self.is_own(&target) {
+                continue;
+            }
+            let place = Place { file, line: Some(line) };
+            match kind {
+                Kind::Import => {
+                    if let Some(file) = resolve::import(&*self.workspace.tree, &target)?
+                        && self.file(&file, &place, &format!("import {text:?}"))?
+                    {
+                        self.enqueue(file, Role::Code);
+                    }
+                }
+                Kind::Asset => match resolve::import(&*self.workspace.tree, &target)? {
+                    Some(file) => {
+                        self.file(&file, &place, &format!("`{text}`"))?;
+                    }
+                    None => self.path(&folder, &text, &place, &format!("`{text}`"))?,
+                },
+                Kind::Glob => self.path(&folder, &text, &place, &format!("`{text}`"))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_code(path: &WorkspacePath, text: &str, types: bool) -> Vec<Leaving> {
+    let leaving = |line, text: &str, kind| Leaving { file: path.clone(), line, text: text.to_owned(), kind };
+    let mut found: Vec<Leaving> = javascript::imports(path.as_str(), text)
+        .into_iter()
+        .filter(|import| import.kind != ImportKind::Path && (types || import.kind != ImportKind::TypeOnly))
+        .filter(|import| resolve::goes_up(&import.specifier))
+        .map(|import| {
+            let specifier = import.specifier.split(['?', '#']).next().unwrap_or_default();
+            let kind = if import.kind == ImportKind::Url { Kind::Asset } else { Kind::Import };
+            leaving(import.line, specifier, kind)
+        })
+        .collect();
+    if text.contains("import.meta.glob") || text.contains("require.context") {
+        let strings = javascript::strings(path.as_str(), text);
+        let globs = strings.into_iter().filter(|(text, _)| resolve::goes_up(text) && text.contains('*'));
+        found.extend(globs.map(|(text, line)| leaving(line, &text, Kind::Glob)));
+    }
+    found
+}
+
+/// Everything in quotes, or in `url(…)`, that goes up. What does not exist is dropped later.
+fn in_text(path: &WorkspacePath, text: &str) -> Vec<Leaving> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text[from..].find("../").map(|at| from + at) {
+        let start = text[..at].strip_suffix("./").map_or(at, str::len);
+        let closing = match text[..start].chars().next_back() {
+            Some(quote @ ('"' | '\'' | '`')) => Some(quote),
+            Some('(') => Some(')'),
+            _ => None,
+        };
+        let end = closing.and_then(|closing| text[at..].find([closing, '\n']).map(|length| at + length));
+        if let Some(end) = end {
+            let written = text[start..end].split(['?', '#']).next().unwrap_or_default();
+            let kind = if written.contains(['*', '{']) { Kind::Glob } else { Kind::Asset };
+            found.push(Leaving { file: path.clone(), line: line_of(text, at), text: written.to_owned(), kind });
+        }
+        // On behind this run of `../`.
+        from = end.unwrap_or_else(|| at + text[at..].len() - text[at..].trim_start_matches("../").len());
+    }
+    found
+}
+
+/// Tests are not part of a build.
+fn is_test(path: &WorkspacePath) -> bool {
+    let mut parts = path.file_name().rsplit('.');
+    parts.next();
+    parts.next().is_some_and(|part| matches!(part, "test" | "spec" | "stories" | "bench"))
+        || path.parts().any(|part| matches!(part, "__tests__" | "__mocks__" | "__fixtures__" | "cypress" | "e2e"))
+}
+
+/// Settings at the top of the package: those that the build reads were found from its commands.
+fn is_tool_setting(path: &WorkspacePath, package: &WorkspacePath) -> bool {
+    let name = path.file_name();
+    path.parent().as_ref() == Some(package)
+        && is_code(path)
+        && (name.contains(".config.") || name.contains(".setup.") || name.starts_with('.'))
+}
