@@ -527,7 +527,7 @@ fn every_platform_is_kept_and_a_missing_one_is_said() {
         r#""dependencies": {"rollup": "^4"}"#,
         r#"
         "node_modules/rollup": {"version": "4.0.0", "optionalDependencies": {"@rollup/rollup-darwin-arm64": "4.0.0",
-          "@rollup/rollup-linux-x64-gnu": "4.0.0", "@rollup/rollup-linux-x64-musl": "4.0.0"}},
+          "@rollup/rollup-linux-x64-gnu": "4.0.0", "@rollup/rollup-linux-arm64-gnu": "4.0.0"}},
         "node_modules/@rollup/rollup-darwin-arm64": {"version": "4.0.0", "optional": true, "os": ["darwin"], "cpu": ["arm64"]},
         "node_modules/@rollup/rollup-linux-x64-gnu": {"version": "4.0.0", "optional": true, "os": ["linux"], "libc": ["glibc"]}
         "#,
@@ -536,9 +536,9 @@ fn every_platform_is_kept_and_a_missing_one_is_said() {
     assert!(install.entries.contains("node_modules/@rollup/rollup-darwin-arm64"));
     assert_eq!(entry(&install, "node_modules/@rollup/rollup-linux-x64-gnu")["libc"], serde_json::json!(["glibc"]));
     let warnings: Vec<&str> = install.warnings.iter().map(|warning| &*warning.message).collect();
-    insta::assert_compact_debug_snapshot!(warnings, @r#"["the lockfile has no entry for `@rollup/rollup-linux-x64-musl`, which `node_modules/rollup` uses on Linux"]"#);
+    insta::assert_compact_debug_snapshot!(warnings, @r#"["the lockfile has no entry for `@rollup/rollup-linux-arm64-gnu`, which `node_modules/rollup` uses on Linux"]"#);
     let rollup = entry(&install, "node_modules/rollup");
-    assert_eq!(rollup["optionalDependencies"]["@rollup/rollup-linux-x64-musl"], "4.0.0");
+    assert_eq!(rollup["optionalDependencies"]["@rollup/rollup-linux-arm64-gnu"], "4.0.0");
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl NpmGraph<'_> {
         let mut warnings = Vec::new();
         for id in keep.iter() {
             for edge in self.edges(id) {
-                if edge.kind == EdgeKind::Optional && edge.to.is_none() && edge.name.contains("linux") {
+                if edge.kind == EdgeKind::Optional && edge.to.is_none() && runs_in_images(&edge.name) {
                     let location = self.lock.location(id);
                     let mut warning = Warning::new(
                         "platform-package-missing",
@@ -233,6 +233,13 @@ impl NpmGraph<'_> {
         }
         warnings
     }
+}
+
+/// Whether a platform package's name is that of a platform images are usually built for: Linux with glibc on x64 or
+/// arm64. What a lockfile lacks for others (`linux-riscv64`, `linux-x64-musl`) stops nobody from building.
+fn runs_in_images(name: &str) -> bool {
+    let has = |part: &str| name.split(['-', '/', '.', '_']).any(|word| word == part);
+    has("linux") && (has("x64") || has("arm64")) && !has("musl")
 }
 
 fn file(name: &str) -> WorkspacePath {
