@@ -57,10 +57,6 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"test\"")]).into_response();
     }
     let path = parts.uri.path().to_owned();
-    if path.starts_with("/v2/denied/") && parts.method != Method::GET && parts.method != Method::HEAD {
-        let message = r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
-        return (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/json")], message).into_response();
-    }
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let kind =
         parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
