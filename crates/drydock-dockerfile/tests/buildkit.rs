@@ -2,6 +2,8 @@
 //! that builds with BuildKit, and the images `debian:bookworm-slim`, `node:22-bookworm-slim` and
 //! `nginxinc/nginx-unprivileged:stable-bookworm`, which `cargo xtask test` brings.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod hostile;
 mod support;
 

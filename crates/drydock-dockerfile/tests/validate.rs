@@ -1,5 +1,7 @@
 //! What a Dockerfile cannot say.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use drydock_diagnostics::Diagnose;

@@ -1,5 +1,7 @@
 //! The files beside the Dockerfile.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -126,42 +126,76 @@ pub(crate) fn plan(stages: Vec<Stage>, targets: Vec<Target>, context: Vec<Contex
 
 /// A service that serves its front end, in the shape of LibreChat, beside a static site.
 pub(crate) fn chat() -> BuildPlan {
-    let nginx = "nginxinc/nginx-unprivileged:stable-bookworm";
-    let provider: &[&str] = &["packages/data-provider/dist"];
-    let mut client = build(
-        "deps-client",
-        "@chat/client",
-        "client",
-        &[("build-data-provider", provider), ("build-ui", &["packages/client/dist"])],
-    );
+    let targets = vec![
+        target("api", TargetKind::Service, "@chat/api-server", Some(3080)),
+        target("client", TargetKind::Static, "@chat/client", Some(8080)),
+        target("docs", TargetKind::Static, "@chat/docs", Some(8080)),
+    ];
+    let stages = [chat_installs(), chat_builds(), chat_images()].concat();
+    plan(stages, targets, chat_context())
+}
+
+fn chat_installs() -> Vec<Stage> {
+    let client = install("base", InstallPurpose::Build, ".drydock/install/client", &["@chat/client", "@chat/ui"]);
+    let mut api = install("base", InstallPurpose::Build, ".drydock/install/api", &["@chat/api", "@chat/data-provider"]);
+    api.system_packages = strings(&["g++", "make", "python3"]);
+    vec![
+        stage("base", StageKind::Base(base("node:22-bookworm-slim"))),
+        stage("deps-client", StageKind::Install(client)),
+        stage("deps-api", StageKind::Install(api)),
+    ]
+}
+
+const PROVIDER: (&str, &[&str]) = ("build-data-provider", &["packages/data-provider/dist"]);
+
+fn chat_builds() -> Vec<Stage> {
+    let mut provider = build("deps-api", "@chat/data-provider", "packages/data-provider", &[]);
+    provider.root_files = paths(&["tsconfig.base.json"]);
+    let mut api = build("deps-api", "@chat/api", "packages/api", &[PROVIDER]);
+    api.root_files = paths(&["tsconfig.base.json"]);
+    api.before =
+        vec![(path(""), strings(&["npm", "rebuild"])), (path("packages/api"), strings(&["npm", "run", "prepare"]))];
+    api.executables = paths(&["packages/api/bin/cli.js"]);
+    let ui = build("deps-client", "@chat/ui", "packages/client", &[PROVIDER]);
+    let mut client =
+        build("deps-client", "@chat/client", "client", &[PROVIDER, ("build-ui", &["packages/client/dist"])]);
     client.root_files =
         paths(&["tsconfig.base.json", "packages/client/tailwind.preset.cjs", "packages/client/src/theme"]);
     client.env = map(&[("VITE_TITLE", "A chat")]);
     client.args = arguments(&[("VITE_COMMIT", Some("unknown"))]);
     client.secrets = strings(&["sentry-token"]);
     client.trim = paths(&["client/node_modules"]);
-    let mut provider_build = build("deps-api", "@chat/data-provider", "packages/data-provider", &[]);
-    provider_build.root_files = paths(&["tsconfig.base.json"]);
-    let mut api_build = build("deps-api", "@chat/api", "packages/api", &[("build-data-provider", provider)]);
-    api_build.root_files = paths(&["tsconfig.base.json"]);
-    api_build.before =
-        vec![(path(""), strings(&["npm", "rebuild"])), (path("packages/api"), strings(&["npm", "run", "prepare"]))];
-    api_build.executables = paths(&["packages/api/bin/cli.js"]);
+    vec![
+        stage("build-data-provider", StageKind::Build(provider)),
+        stage("build-api", StageKind::Build(api)),
+        stage("build-ui", StageKind::Build(ui)),
+        Stage {
+            comment: Some("The Tailwind configuration reads the preset and the theme of packages/client.".to_owned()),
+            ..stage("build-client", StageKind::Build(client))
+        },
+    ]
+}
+
+fn chat_images() -> Vec<Stage> {
+    let base = BaseStage {
+        image: None,
+        from: Some(id("base")),
+        system_packages: strings(&["libjemalloc2", "tini"]),
+        env: map(&[("LD_PRELOAD", "libjemalloc.so.2")]),
+    };
+    let mut prod = install("base-api", InstallPurpose::Production, ".drydock/install/api-prod", &["@chat/api-server"]);
+    prod.npmrc_secret = true;
+    prod.after = vec![strings(&["npm", "rebuild"])];
+    let manifests = ["package.json", "packages/data-provider/package.json", "packages/api/package.json", "config"];
+    let from_stage =
+        |stage: &str, path: &str| RuntimeCopy { source: CopySource::Stage(id(stage)), paths: paths(&[path]) };
     let mut api = runtime("prod-api", "api", "api");
     api.env = map(&[("NODE_ENV", "production"), ("HOST", "0.0.0.0")]);
     api.copies = vec![
-        RuntimeCopy {
-            source: CopySource::Context,
-            paths: paths(&[
-                "package.json",
-                "packages/data-provider/package.json",
-                "packages/api/package.json",
-                "config",
-            ]),
-        },
-        RuntimeCopy { source: CopySource::Stage(id("build-data-provider")), paths: paths(provider) },
-        RuntimeCopy { source: CopySource::Stage(id("build-api")), paths: paths(&["packages/api/dist"]) },
-        RuntimeCopy { source: CopySource::Stage(id("build-client")), paths: paths(&["client/dist"]) },
+        RuntimeCopy { source: CopySource::Context, paths: paths(&manifests) },
+        from_stage("build-data-provider", "packages/data-provider/dist"),
+        from_stage("build-api", "packages/api/dist"),
+        from_stage("build-client", "client/dist"),
         RuntimeCopy { source: CopySource::Context, paths: paths(&["api"]) },
     ];
     api.path = vec![ImagePath::new("/app/api/node_modules/.bin"), ImagePath::new("/app/node_modules/.bin")];
@@ -171,15 +205,9 @@ pub(crate) fn chat() -> BuildPlan {
     api.port = Some(3080);
     api.command = strings(&["node", "server/index.js"]);
     api.healthcheck = Some(Healthcheck { path: "/health".to_owned() });
-    let mut deps_api =
-        install("base", InstallPurpose::Build, ".drydock/install/api", &["@chat/api", "@chat/data-provider"]);
-    deps_api.system_packages = strings(&["g++", "make", "python3"]);
-    let mut prod = install("base-api", InstallPurpose::Production, ".drydock/install/api-prod", &["@chat/api-server"]);
-    prod.npmrc_secret = true;
-    prod.after = vec![strings(&["npm", "rebuild"])];
     let site = |name: &str, source: CopySource, served: &str| {
         StageKind::Static(StaticStage {
-            image: ImageRef::new(nginx),
+            image: ImageRef::new("nginxinc/nginx-unprivileged:stable-bookworm"),
             target: TargetName::new(name),
             source,
             served: path(served),
@@ -187,70 +215,42 @@ pub(crate) fn chat() -> BuildPlan {
             port: 8080,
         })
     };
-    let stages = vec![
-        stage("base", StageKind::Base(base("node:22-bookworm-slim"))),
-        stage(
-            "deps-client",
-            StageKind::Install(install(
-                "base",
-                InstallPurpose::Build,
-                ".drydock/install/client",
-                &["@chat/client", "@chat/ui"],
-            )),
-        ),
-        stage("deps-api", StageKind::Install(deps_api)),
-        stage("build-data-provider", StageKind::Build(provider_build)),
-        stage("build-api", StageKind::Build(api_build)),
-        stage(
-            "build-ui",
-            StageKind::Build(build("deps-client", "@chat/ui", "packages/client", &[("build-data-provider", provider)])),
-        ),
-        Stage {
-            comment: Some("The Tailwind configuration reads the preset and the theme of packages/client.".to_owned()),
-            ..stage("build-client", StageKind::Build(client))
-        },
-        stage(
-            "base-api",
-            StageKind::Base(BaseStage {
-                image: None,
-                from: Some(id("base")),
-                system_packages: strings(&["libjemalloc2", "tini"]),
-                env: map(&[("LD_PRELOAD", "libjemalloc.so.2")]),
-            }),
-        ),
+    vec![
+        stage("base-api", StageKind::Base(base)),
         stage("prod-api", StageKind::Install(prod)),
         stage("api", StageKind::Runtime(api)),
         stage("client", site("client", CopySource::Stage(id("build-client")), "client/dist")),
         stage("docs", site("docs", CopySource::Context, "docs")),
+    ]
+}
+
+fn chat_context() -> Vec<ContextFile> {
+    let manifests = [
+        ".drydock/install/api-prod/package.json",
+        ".drydock/install/api-prod/package-lock.json",
+        ".drydock/install/api/package.json",
+        ".drydock/install/client/package.json",
     ];
-    let targets = vec![
-        target("api", TargetKind::Service, "@chat/api-server", Some(3080)),
-        target("client", TargetKind::Static, "@chat/client", Some(8080)),
-        target("docs", TargetKind::Static, "@chat/docs", Some(8080)),
+    let sites = [".drydock/static/client.conf", ".drydock/static/docs.conf"];
+    let sources = [
+        "api/package.json",
+        "api/server/index.js",
+        "client/package.json",
+        "client/src/main.ts",
+        "config/default.json",
+        "docs/index.html",
+        "package.json",
+        "packages/api/bin/cli.js",
+        "packages/api/package.json",
+        "packages/api/src/index.ts",
+        "packages/client/package.json",
+        "packages/client/src/theme/colors.cjs",
+        "packages/client/tailwind.preset.cjs",
+        "packages/data-provider/package.json",
+        "packages/data-provider/src/index.ts",
+        "tsconfig.base.json",
     ];
-    let context = vec![
-        generated(".drydock/install/api-prod/package.json", "{}"),
-        generated(".drydock/install/api-prod/package-lock.json", "{}"),
-        generated(".drydock/install/api/package.json", "{}"),
-        generated(".drydock/install/client/package.json", "{}"),
-        generated(".drydock/static/client.conf", "server {}"),
-        generated(".drydock/static/docs.conf", "server {}"),
-        tree("api/package.json"),
-        tree("api/server/index.js"),
-        tree("client/package.json"),
-        tree("client/src/main.ts"),
-        tree("config/default.json"),
-        tree("docs/index.html"),
-        tree("package.json"),
-        tree("packages/api/bin/cli.js"),
-        tree("packages/api/package.json"),
-        tree("packages/api/src/index.ts"),
-        tree("packages/client/package.json"),
-        tree("packages/client/src/theme/colors.cjs"),
-        tree("packages/client/tailwind.preset.cjs"),
-        tree("packages/data-provider/package.json"),
-        tree("packages/data-provider/src/index.ts"),
-        tree("tsconfig.base.json"),
-    ];
-    plan(stages, targets, context)
+    let manifests = manifests.iter().map(|place| generated(place, "{}"));
+    let sites = sites.iter().map(|place| generated(place, "server {}"));
+    manifests.chain(sites).chain(sources.iter().map(|place| tree(place))).collect()
 }
