@@ -2,6 +2,7 @@
 
 mod generate;
 mod history;
+mod librechat;
 mod plan;
 
 use std::process::Command;
@@ -33,7 +34,7 @@ enum Subject {
     /// The driver against `docker buildx bake`
     Driver,
     /// `LibreChat`: cold, unchanged and edited builds against its own Dockerfile
-    Librechat,
+    Librechat(librechat::Args),
     /// Pruning and sealing large lockfiles
     Lockfile,
     /// How many commits of a real repository change what an install reads
@@ -45,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Subject::Compare { runs, commands } => compare(runs, &commands),
         Subject::Plan => plan::run(),
         Subject::Driver => not_there("driver"),
-        Subject::Librechat => not_there("librechat"),
+        Subject::Librechat(args) => librechat::run(&args),
         Subject::Lockfile => not_there("lockfile"),
         Subject::History(args) => history::run(&args),
     }

@@ -59,6 +59,11 @@ pub(crate) fn ensure(engine: &Engine, state: &StateDir) -> Result<()> {
     ensure_images(engine, state, DEFAULT_IMAGES, false)
 }
 
+/// Makes sure that these images can be built on.
+pub(crate) fn ensure_named(engine: &Engine, state: &StateDir, images: &[&str]) -> Result<()> {
+    ensure_images(engine, state, images, false)
+}
+
 fn ensure_images(engine: &Engine, state: &StateDir, images: &[&str], refresh: bool) -> Result<()> {
     if docker_hub_answers(engine, images.first().copied().unwrap_or("debian:bookworm-slim")) {
         remove_all(engine)?;
