@@ -57,6 +57,21 @@ impl WorkspacePath {
         Ok(Self(parts.join("/")))
     }
 
+    /// The path of the entry `name` of this directory: one name as a listing gives it, not a path. `None` when it is
+    /// none (`.`, `..`, empty, with a `/` or NUL in it). Cheaper than [`Self::join`].
+    pub fn child(&self, name: &str) -> Option<Self> {
+        if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
+            return None;
+        }
+        let mut path = String::with_capacity(self.0.len() + 1 + name.len());
+        path.push_str(&self.0);
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(name);
+        Some(Self(path))
+    }
+
     /// The path as text; empty for the root.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -131,6 +146,16 @@ mod tests {
         assert_eq!(path("a/../../x"), Err(PathError::Escapes("a/../../x".to_owned())));
         assert_eq!(path("/etc"), Err(PathError::Absolute("/etc".to_owned())));
         assert_eq!(path("C:\\x"), Err(PathError::Absolute("C:\\x".to_owned())));
+    }
+
+    #[test]
+    fn a_child_is_one_name() {
+        let path = |text: &str| WorkspacePath::new(text).unwrap();
+        assert_eq!(path("a").child("b c"), Some(path("a/b c")));
+        assert_eq!(WorkspacePath::root().child("b"), Some(path("b")));
+        for name in ["", ".", "..", "b/c", "/", "b\0"] {
+            assert_eq!(path("a").child(name), None, "{name:?}");
+        }
     }
 
     #[test]

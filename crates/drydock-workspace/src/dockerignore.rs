@@ -14,6 +14,8 @@ struct Pattern {
     exception: bool,
     /// `**` with nothing but plain characters behind: the matcher compares the end of the path, whatever is before.
     suffix: Option<String>,
+    /// It has no wildcards.
+    literal: Option<String>,
     tokens: Vec<Token>,
 }
 
@@ -54,6 +56,15 @@ impl Dockerignore {
         ignored
     }
 
+    /// Whether a pattern names the path itself. The same as [`Self::ignores`] below a folder that is not ignored, as long
+    /// as there are no exceptions; a walk from above need not ask about every folder again.
+    pub(crate) fn names(&self, path: &WorkspacePath) -> bool {
+        if self.may_return_below() {
+            return self.ignores(path);
+        }
+        self.patterns.iter().any(|pattern| pattern.matches(path.as_str()))
+    }
+
     /// Whether something below the ignored folder at `path` may be taken back by an exception.
     pub(crate) fn may_return_below(&self) -> bool {
         self.patterns.iter().any(|pattern| pattern.exception)
@@ -72,7 +83,9 @@ fn pattern(line: &str) -> Option<Pattern> {
     let text = clean(text);
     let text = text.strip_prefix('/').unwrap_or(&text);
     let suffix = text.strip_prefix("**").filter(|rest| !rest.is_empty() && !rest.contains(['*', '?', '[', ']', '\\']));
-    Some(Pattern { exception, suffix: suffix.map(str::to_owned), tokens: tokens(text) })
+    let tokens = tokens(text);
+    let literal = tokens.iter().map(|token| if let Token::Char(char) = token { Some(*char) } else { None }).collect();
+    Some(Pattern { exception, suffix: suffix.map(str::to_owned), literal, tokens })
 }
 
 /// Go's `filepath.Clean`.
@@ -150,28 +163,41 @@ impl Pattern {
         if let Some(suffix) = &self.suffix {
             return path.ends_with(suffix.as_str()) || suffix.strip_prefix('/') == Some(path);
         }
-        matches(&self.tokens, &path.chars().collect::<Vec<_>>())
+        if let Some(literal) = &self.literal {
+            return literal == path;
+        }
+        matches(&self.tokens, path)
     }
 }
 
-fn matches(tokens: &[Token], path: &[char]) -> bool {
+fn matches(tokens: &[Token], path: &str) -> bool {
     let Some((token, after)) = tokens.split_first() else { return path.is_empty() };
+    // What is left of the path behind its first character.
+    let behind = |fits: &dyn Fn(char) -> bool| {
+        let mut chars = path.chars();
+        chars.next().filter(|char| fits(*char)).map(|_| chars.as_str())
+    };
+    let step = |fits: &dyn Fn(char) -> bool| behind(fits).is_some_and(|rest| matches(after, rest));
     match token {
-        Token::Char(char) => path.first() == Some(char) && matches(after, &path[1..]),
-        Token::OneInPart => path.first().is_some_and(|char| *char != '/') && matches(after, &path[1..]),
+        Token::Char(expected) => step(&|char| char == *expected),
+        Token::OneInPart => step(&|char| char != '/'),
+        Token::Class { negated, ranges } => {
+            step(&|char| ranges.iter().any(|(from, to)| (*from..=*to).contains(&char)) != *negated)
+        }
         Token::AnyInPart => {
-            let part = path.iter().position(|char| *char == '/').unwrap_or(path.len());
-            (0..=part).any(|taken| matches(after, &path[taken..]))
+            let part = path.find('/').unwrap_or(path.len());
+            starts(path).take_while(|at| *at <= part).any(|at| matches(after, &path[at..]))
         }
-        Token::Anything => (0..=path.len()).any(|taken| matches(after, &path[taken..])),
+        Token::Anything => starts(path).any(|at| matches(after, &path[at..])),
         Token::AnyFolders => {
-            matches(after, path)
-                || path.iter().enumerate().any(|(at, char)| *char == '/' && matches(after, &path[at + 1..]))
+            matches(after, path) || path.match_indices('/').any(|(at, _)| matches(after, &path[at + 1..]))
         }
-        Token::Class { negated, ranges } => path.first().is_some_and(|char| {
-            ranges.iter().any(|(from, to)| (from..=to).contains(&char)) != *negated && matches(after, &path[1..])
-        }),
     }
+}
+
+/// Where the characters of a text begin, and where it ends.
+fn starts(text: &str) -> impl Iterator<Item = usize> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()])
 }
 
 #[cfg(test)]

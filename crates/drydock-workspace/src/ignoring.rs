@@ -23,6 +23,15 @@ pub(crate) struct Ignoring {
     gitignores: RwLock<BTreeMap<WorkspacePath, Option<Arc<Gitignore>>>>,
 }
 
+/// The rules that hold inside a folder.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    /// Outermost first, each with the length of its folder's path and the slash behind it.
+    gitignores: Vec<(usize, Arc<Gitignore>)>,
+    /// Whether `.dockerignore` has a say.
+    pub(crate) docker: bool,
+}
+
 impl Ignoring {
     /// Reads the root's `.dockerignore`, and asks git which files it tracks though they are ignored.
     pub(crate) fn new(tree: &dyn Tree) -> Result<Self, WorkspaceError> {
@@ -36,41 +45,56 @@ impl Ignoring {
         })
     }
 
-    /// Whether a `.dockerignore` or `.gitignore` names the file or folder itself; folders above it are not looked at.
-    pub(crate) fn names(&self, tree: &dyn Tree, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
-        Ok(self.dockerignore.ignores(path) || self.git_ignored(tree, path, directory)?)
+    /// The rules that hold inside `folder`.
+    pub(crate) fn scope(&self, tree: &dyn Tree, folder: &WorkspacePath) -> Result<Scope, WorkspaceError> {
+        let mut scope = Scope { gitignores: Vec::new(), docker: true };
+        let mut at = WorkspacePath::root();
+        scope.gitignores.extend(self.gitignore(tree, &at)?.map(|rules| (0, rules)));
+        for part in folder.parts() {
+            at = at.child(part).expect("a part of a path is a name");
+            scope.gitignores.extend(self.gitignore(tree, &at)?.map(|rules| (at.as_str().len() + 1, rules)));
+        }
+        Ok(scope)
+    }
+
+    /// The rules that hold inside `folder`, of which `scope` has those of the folder above.
+    pub(crate) fn enter(
+        &self,
+        tree: &dyn Tree,
+        scope: &Scope,
+        folder: &WorkspacePath,
+    ) -> Result<Scope, WorkspaceError> {
+        let mut scope = scope.clone();
+        scope.gitignores.extend(self.gitignore(tree, folder)?.map(|rules| (folder.as_str().len() + 1, rules)));
+        Ok(scope)
+    }
+
+    /// Whether a `.dockerignore` or `.gitignore` names the file or folder itself. Folders above it are taken not to be
+    /// ignored.
+    pub(crate) fn names(&self, scope: &Scope, path: &WorkspacePath, directory: bool) -> bool {
+        (scope.docker && self.dockerignore.names(path)) || self.git_names(scope, path, directory)
     }
 
     /// Asks the `.gitignore` files from the innermost folder outwards; the first that speaks decides.
-    pub(crate) fn git_ignored(
-        &self,
-        tree: &dyn Tree,
-        path: &WorkspacePath,
-        directory: bool,
-    ) -> Result<bool, WorkspaceError> {
+    pub(crate) fn git_names(&self, scope: &Scope, path: &WorkspacePath, directory: bool) -> bool {
         if matches!(self.tracked, Tracked::Everything) {
-            return Ok(false);
+            return false;
         }
-        let mut folder = path.parent();
-        while let Some(at) = folder {
-            if let Some(rules) = self.gitignore(tree, &at)? {
-                let below = path.strip_prefix(&at).expect("the folder is above the path");
-                match rules.matched(Path::new(below), directory) {
-                    Match::Ignore(_) => return Ok(true),
-                    Match::Whitelist(_) => return Ok(false),
-                    Match::None => {}
-                }
-            }
-            folder = at.parent();
-        }
-        for (rules, root) in self.outer.iter().rev() {
-            match rules.matched(Path::new(&format!("{root}/{path}")), directory) {
-                Match::Ignore(_) => return Ok(true),
-                Match::Whitelist(_) => return Ok(false),
+        for (above, rules) in scope.gitignores.iter().rev() {
+            match rules.matched(Path::new(&path.as_str()[*above..]), directory) {
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
                 Match::None => {}
             }
         }
-        Ok(false)
+        for (rules, root) in self.outer.iter().rev() {
+            match rules.matched(Path::new(&format!("{root}/{path}")), directory) {
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
+                Match::None => {}
+            }
+        }
+        false
     }
 
     fn gitignore(&self, tree: &dyn Tree, folder: &WorkspacePath) -> Result<Option<Arc<Gitignore>>, WorkspaceError> {
@@ -78,7 +102,7 @@ impl Ignoring {
         if let Some(known) = self.gitignores.read().expect(HELD).get(folder) {
             return Ok(known.clone());
         }
-        let path = folder.join(".gitignore").expect("a plain name stays inside");
+        let path = folder.child(".gitignore").expect("a plain name");
         let rules = tree.read(&path)?.map(|bytes| Arc::new(rules(&String::from_utf8_lossy(&bytes))));
         self.gitignores.write().expect(HELD).insert(folder.clone(), rules.clone());
         Ok(rules)

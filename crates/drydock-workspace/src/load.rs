@@ -70,6 +70,7 @@ pub(crate) fn load(tree: Arc<dyn Tree>) -> Result<Workspace, WorkspaceError> {
         node,
         warnings,
         ignoring: Arc::default(),
+        by_name: std::sync::OnceLock::new(),
         tree,
     })
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use drydock_lockfile::WorkspacePath;
 
 use crate::error::WorkspaceError;
-use crate::ignoring::Ignoring;
-use crate::tree::{EntryKind, TreeEntry};
+use crate::ignoring::{Ignoring, Scope};
+use crate::tree::{EntryKind, Tree, TreeEntry};
 use crate::workspace::{Package, Workspace};
 
 /// Lists files as a build may see them.
@@ -83,11 +83,10 @@ impl<'a> SourceFiles<'a> {
 
     /// The files of one member, those of members below it left out.
     pub fn package_files(&self, package: &Package) -> Result<PackageFiles, WorkspaceError> {
-        let below = |path: &WorkspacePath| {
-            *path != package.path && self.workspace.packages.iter().any(|other| other.path == *path)
-        };
+        let is_member = |path: &WorkspacePath| self.workspace.member_at(path).is_some();
         let mut found = PackageFiles::default();
-        self.walk(&package.path, &below, &mut found)?;
+        let scope = self.rules.scope(&*self.workspace.tree, &package.path)?;
+        self.walk(&package.path, &scope, &is_member, &mut found)?;
         Ok(found.sorted())
     }
 
@@ -95,9 +94,14 @@ impl<'a> SourceFiles<'a> {
     /// path itself is named by someone who wants it, so that ignore files only speak about what is below it.
     pub fn files_at(&self, path: &WorkspacePath) -> Result<PackageFiles, WorkspaceError> {
         let mut found = PackageFiles::default();
-        match self.workspace.tree.kind(path)? {
+        let tree = &*self.workspace.tree;
+        match tree.kind(path)? {
             None => {}
-            Some(EntryKind::Directory) => self.walk(path, &|_| false, &mut found)?,
+            Some(EntryKind::Directory) => {
+                let mut scope = self.rules.scope(tree, path)?;
+                scope.docker = !self.rules.dockerignore.ignores(path);
+                self.walk(path, &scope, &|_| false, &mut found)?;
+            }
             Some(kind) => self.take(path.clone(), kind, &mut found)?,
         }
         Ok(found.sorted())
@@ -105,41 +109,53 @@ impl<'a> SourceFiles<'a> {
 
     /// Whether the file or folder at `path` is left out of contexts by an ignore file.
     pub fn is_ignored(&self, path: &WorkspacePath, directory: bool) -> Result<bool, WorkspaceError> {
+        let tree = &*self.workspace.tree;
+        if path.parts().any(is_never_source) || self.rules.dockerignore.ignores(path) {
+            return Ok(true);
+        }
         let mut at = WorkspacePath::root();
-        let parts: Vec<&str> = path.parts().collect();
-        for (index, part) in parts.iter().enumerate() {
-            at = at.join(part).expect("a part stays inside");
-            let last = index + 1 == parts.len();
-            if is_never_source(part) || self.rules.names(&*self.workspace.tree, &at, !last || directory)? {
-                return Ok(!(last && self.rules.tracked.contains(&at)));
+        let count = path.parts().count();
+        let mut scope = self.rules.scope(tree, &at)?;
+        for (index, part) in path.parts().enumerate() {
+            at = at.child(part).expect("a part of a path is a name");
+            let last = index + 1 == count;
+            if self.rules.git_names(&scope, &at, !last || directory) {
+                let is_tracked = self.rules.tracked.contains(path) || self.rules.tracked.any_below(path);
+                return Ok(!is_tracked);
+            }
+            if !last {
+                scope = self.rules.enter(tree, &scope, &at)?;
             }
         }
         Ok(false)
     }
 
+    /// `skip`: folders that are not entered.
     fn walk(
         &self,
         directory: &WorkspacePath,
+        scope: &Scope,
         skip: &dyn Fn(&WorkspacePath) -> bool,
         found: &mut PackageFiles,
     ) -> Result<(), WorkspaceError> {
-        for TreeEntry { name, kind } in self.workspace.tree.list(directory)? {
+        let tree = &*self.workspace.tree;
+        let Ignoring { dockerignore, tracked, .. } = &*self.rules;
+        for TreeEntry { name, kind } in tree.list(directory)? {
             if is_never_source(&name) {
                 continue;
             }
-            let path = directory.join(&name).expect("a listed name stays inside");
+            let path = directory.child(&name).expect("a listed name is a name");
             let is_directory = kind == EntryKind::Directory;
-            if self.rules.names(&*self.workspace.tree, &path, is_directory)? {
+            if self.rules.names(scope, &path, is_directory) {
+                let docker = scope.docker && dockerignore.names(&path);
                 // Below an ignored folder only what git tracks, or an exception of .dockerignore, can come back.
-                if is_directory && self.rules.tracked.any_below(&path) && !self.rules.dockerignore.ignores(&path) {
-                    self.walk_tracked(&path, skip, found)?;
-                } else if is_directory
-                    && self.rules.dockerignore.may_return_below()
-                    && !self.rules.git_ignored(&*self.workspace.tree, &path, true)?
-                {
-                    self.walk(&path, skip, found)?;
-                } else if !is_directory && self.rules.tracked.contains(&path) && !self.rules.dockerignore.ignores(&path)
-                {
+                if is_directory && !docker && tracked.any_below(&path) {
+                    self.walk_tracked(&path, scope.docker, skip, found)?;
+                } else if is_directory && docker && dockerignore.may_return_below() {
+                    if !self.rules.git_names(scope, &path, true) && !skip(&path) {
+                        self.descend(tree, &path, scope, skip, found)?;
+                    }
+                } else if !is_directory && !docker && tracked.contains(&path) {
                     self.take(path, kind, found)?;
                 }
                 continue;
@@ -147,22 +163,35 @@ impl<'a> SourceFiles<'a> {
             if !is_directory {
                 self.take(path, kind, found)?;
             } else if !skip(&path) {
-                self.walk(&path, skip, found)?;
+                self.descend(tree, &path, scope, skip, found)?;
             }
         }
         Ok(())
+    }
+
+    fn descend(
+        &self,
+        tree: &dyn Tree,
+        directory: &WorkspacePath,
+        scope: &Scope,
+        skip: &dyn Fn(&WorkspacePath) -> bool,
+        found: &mut PackageFiles,
+    ) -> Result<(), WorkspaceError> {
+        let scope = self.rules.enter(tree, scope, directory)?;
+        self.walk(directory, &scope, skip, found)
     }
 
     /// The tracked files below a folder that a `.gitignore` ignores.
     fn walk_tracked(
         &self,
         directory: &WorkspacePath,
+        docker: bool,
         skip: &dyn Fn(&WorkspacePath) -> bool,
         found: &mut PackageFiles,
     ) -> Result<(), WorkspaceError> {
         for TreeEntry { name, kind } in self.workspace.tree.list(directory)? {
-            let path = directory.join(&name).expect("a listed name stays inside");
-            if is_never_source(&name) || self.rules.dockerignore.ignores(&path) {
+            let path = directory.child(&name).expect("a listed name is a name");
+            if is_never_source(&name) || (docker && self.rules.dockerignore.ignores(&path)) {
                 continue;
             }
             if kind != EntryKind::Directory {
@@ -170,7 +199,7 @@ impl<'a> SourceFiles<'a> {
                     self.take(path, kind, found)?;
                 }
             } else if self.rules.tracked.any_below(&path) && !skip(&path) {
-                self.walk_tracked(&path, skip, found)?;
+                self.walk_tracked(&path, docker, skip, found)?;
             }
         }
         Ok(())

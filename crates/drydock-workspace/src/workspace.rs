@@ -34,6 +34,8 @@ pub struct Workspace {
     pub warnings: Vec<Warning>,
     /// Read when the first file is asked for; most commands never do.
     pub(crate) ignoring: Arc<OnceLock<Arc<Ignoring>>>,
+    /// Indices of `packages`, sorted by name.
+    pub(crate) by_name: OnceLock<Vec<usize>>,
 }
 
 /// A folder with a `package.json`.
@@ -111,15 +113,31 @@ impl Workspace {
 
     /// The member called `name`.
     pub fn package(&self, name: &str) -> Option<&Package> {
-        self.packages.iter().find(|package| package.name.as_str() == name)
+        let by_name = self.by_name.get_or_init(|| {
+            let mut order: Vec<usize> = (0..self.packages.len()).collect();
+            order.sort_by(|one, other| self.packages[*one].name.cmp(&self.packages[*other].name));
+            order
+        });
+        let at = by_name.binary_search_by(|at| self.packages[*at].name.as_str().cmp(name)).ok()?;
+        Some(&self.packages[by_name[at]])
+    }
+
+    /// The member whose folder is `path`.
+    pub fn member_at(&self, path: &WorkspacePath) -> Option<&Package> {
+        let at = self.packages.binary_search_by(|package| package.path.cmp(path)).ok()?;
+        Some(&self.packages[at])
     }
 
     /// The innermost member whose folder holds `path`.
     pub fn package_of(&self, path: &WorkspacePath) -> Option<&Package> {
-        self.packages
-            .iter()
-            .filter(|package| path.is_within(&package.path))
-            .max_by_key(|package| package.path.as_str().len())
+        let mut at = Some(path.clone());
+        while let Some(folder) = at {
+            if let Some(member) = self.member_at(&folder) {
+                return Some(member);
+            }
+            at = folder.parent();
+        }
+        None
     }
 }
 

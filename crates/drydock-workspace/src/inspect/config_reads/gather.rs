@@ -24,6 +24,8 @@ pub(super) struct Gather<'f, 'a> {
     pub(super) folder: &'f Folder<'a>,
     pub(super) workspace: &'a Workspace,
     pub(super) sources: SourceFiles<'a>,
+    /// The folders of the members that the package depends on, directly or through others.
+    pub(super) dependencies: BTreeSet<WorkspacePath>,
     /// What the build writes: a path to it is no read.
     written: Vec<WorkspacePath>,
     reads: BTreeMap<WorkspacePath, Read>,
@@ -56,6 +58,7 @@ impl<'f, 'a> Gather<'f, 'a> {
             folder,
             workspace: folder.workspace,
             sources: SourceFiles::new(folder.workspace)?,
+            dependencies: declared_members(folder.workspace, folder.package),
             written,
             reads: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -203,10 +206,9 @@ impl<'f, 'a> Gather<'f, 'a> {
             }
             return Ok(());
         }
-        for member in declared_members(self.workspace, self.folder.package) {
-            if holds(&member) && member != self.folder.package.path {
-                self.note(&member, true, place, how);
-            }
+        let read: Vec<WorkspacePath> = self.dependencies.iter().filter(|member| holds(member)).cloned().collect();
+        for member in read.into_iter().filter(|member| *member != self.folder.package.path) {
+            self.note(&member, true, place, how);
         }
         Ok(())
     }
@@ -224,10 +226,7 @@ impl<'f, 'a> Gather<'f, 'a> {
     fn manifest_beside(&mut self, path: &WorkspacePath, place: &Place) -> Result<(), WorkspaceError> {
         let decides = [".js", ".jsx", ".ts", ".tsx"].iter().any(|ending| path.as_str().ends_with(ending));
         let owner = self.owner(path).map(|(_, path)| path);
-        if !self.in_node
-            || !decides
-            || owner.is_some_and(|owner| declared_members(self.workspace, self.folder.package).contains(&owner))
-        {
+        if !self.in_node || !decides || owner.is_some_and(|owner| self.dependencies.contains(&owner)) {
             return Ok(());
         }
         let mut folder = path.parent();
@@ -306,13 +305,7 @@ impl<'f, 'a> Gather<'f, 'a> {
         self.warnings.insert(message, warning);
     }
 
-    pub(super) fn warn_missing(
-        &mut self,
-        path: &WorkspacePath,
-        target: &WorkspacePath,
-        line: usize,
-        text: &str,
-    ) {
+    pub(super) fn warn_missing(&mut self, path: &WorkspacePath, target: &WorkspacePath, line: usize, text: &str) {
         if self.may_be_written(target) || target.parts().any(|part| part == "node_modules") {
             return;
         }

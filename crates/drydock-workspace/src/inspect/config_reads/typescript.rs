@@ -5,7 +5,6 @@ use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::declared_members;
 use super::gather::{Gather, Role};
 use super::resolve;
 use crate::error::WorkspaceError;
@@ -81,13 +80,12 @@ pub(super) fn follow(gather: &mut Gather<'_, '_>, path: &WorkspacePath, role: Ro
         }
     }
     let base = config.base_url.as_deref().and_then(|base| folder.join(base).ok()).unwrap_or(folder);
-    let declared = declared_members(gather.workspace, gather.folder.package);
     for Written { text: target, line } in &config.paths {
         let Some((found, _)) = resolve::named(&*gather.workspace.tree, &base, target)? else { continue };
         let (resolve::Found::File(found) | resolve::Found::Folder(found)) = found;
         // A list shared by all packages names the sources of all: only those of dependencies are read.
         let owner = gather.workspace.package_of(&found).filter(|owner| !owner.path.is_root());
-        if inherited && owner.is_some_and(|owner| !declared.contains(&owner.path)) {
+        if inherited && owner.is_some_and(|owner| !gather.dependencies.contains(&owner.path)) {
             continue;
         }
         gather.path(&base, target, &place(*line), &format!("`{target}` in `paths`"))?;
@@ -98,7 +96,7 @@ pub(super) fn follow(gather: &mut Gather<'_, '_>, path: &WorkspacePath, role: Ro
 /// Whether a file comes with the outputs of a member that the package depends on.
 fn covered_by_dependency(gather: &Gather<'_, '_>, file: &WorkspacePath) -> Result<bool, WorkspaceError> {
     let Some(owner) = gather.workspace.package_of(file).filter(|owner| !owner.path.is_root()) else { return Ok(false) };
-    if !declared_members(gather.workspace, gather.folder.package).contains(&owner.path) {
+    if !gather.dependencies.contains(&owner.path) {
         return Ok(false);
     }
     let outputs = outputs::outputs(gather.workspace, owner)?;
