@@ -49,7 +49,9 @@ impl Builder {
             .map_err(|error| BuildError::DaemonUnreachable { tried: vec![dialer.endpoint().attempt(&error)] })?;
         drop(first);
         let engine = Engine::new(&dialer)?;
-        let ((engine, mut info), stream) = tokio::try_join!(engine.introduce(&dialer), open_control(&dialer))?;
+        let (introduced, stream) = tokio::join!(engine.introduce(&dialer), open_control(&dialer));
+        // An old daemon fails both ways, and only its version says why.
+        let ((engine, mut info), stream) = (introduced?, stream?);
         let control = control(&dialer, stream).await?;
         info.buildkit = buildkit_version(control.clone()).await;
         Ok(Self { dialer, engine, control, credentials, environment: environment.clone(), info })

@@ -93,6 +93,10 @@ async fn push_one(
             if let Some(Aux { digest, size }) = aux {
                 (pushed.digest, pushed.size) = (digest, size);
             }
+            // The old image store tells it in `aux`, containerd's only in a sentence.
+            if let (None, Some((digest, size))) = (&id, status.as_deref().and_then(digest_and_size)) {
+                (pushed.digest, pushed.size) = (Some(digest), size);
+            }
             if let (Some(layer), Some(status)) = (id, status) {
                 drop(events.send(Event::PushProgress(PushProgress {
                     reference: reference.to_owned(),
@@ -107,6 +111,13 @@ async fn push_one(
     Ok(pushed)
 }
 
+/// What is told in `1.0: digest: sha256:… size: 1234`.
+fn digest_and_size(status: &str) -> Option<(String, Option<u64>)> {
+    let (_, rest) = status.split_once("digest: ")?;
+    let (digest, size) = rest.split_once(" size: ")?;
+    Some((digest.to_owned(), size.trim().parse().ok()))
+}
+
 /// The header that carries credentials. It must be there even where there are none.
 fn login(credential: Option<Credential>, registry: &str) -> String {
     let value = match credential {
@@ -117,4 +128,15 @@ fn login(credential: Option<Credential>, registry: &str) -> String {
         None => json!({}),
     };
     URL_SAFE.encode(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_found_in_the_last_sentence() {
+        assert_eq!(digest_and_size("1: digest: sha256:ab size: 696"), Some(("sha256:ab".to_owned(), Some(696))));
+        assert_eq!(digest_and_size("The push refers to repository [localhost:5055/a]"), None);
+    }
 }

@@ -45,6 +45,9 @@ async fn import() -> String {
     let tag = &digest.as_str()[..16];
     let reference = format!("{repo}:{tag}");
     let docker = Docker::connect_with_defaults().expect("an address of a daemon");
+    // Tests in several processes must not give the tag to one image after the other.
+    let lock = fs_err::File::create(std::env::temp_dir().join("drydock-build-test.lock")).unwrap();
+    lock.file().lock().unwrap();
     if docker.inspect_image(&reference).await.is_ok() {
         return reference;
     }

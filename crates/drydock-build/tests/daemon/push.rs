@@ -3,7 +3,7 @@
 use drydock_build::{BuildError, Builder, CacheEntry, CancellationToken, Environment, Event, Output};
 use drydock_diagnostics::Diagnose;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, generated};
 use crate::registry::Registry;
 
 /// Builds images with these references.
@@ -113,6 +113,48 @@ async fn the_cache_in_a_pushed_image_is_imported() {
     let told = bench.build(request).await;
     assert_eq!(told.finished("importing cache manifest from").len(), 1);
     assert_eq!((told.built("x").cached_steps, told.built("x").run_steps), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_goes_to_a_registry_where_the_store_allows_it() {
+    let bench = Bench::new().await;
+    let (registry, host) = Registry::start(None).await;
+    let mut request = bench.request("FROM BASE AS x\nRUN echo NONCE > /nonce\n", &["x"]);
+    request.targets[0].cache_to =
+        vec![CacheEntry::parse(&format!("type=registry,ref={host}/cache:x,mode=max")).unwrap()];
+    let told = bench.try_build(request).await;
+    if bench.builder.info().containerd_store {
+        assert_eq!(told.unwrap().finished("exporting cache"), [false]);
+        assert_eq!(registry.tags(), ["cache:x"]);
+    } else {
+        let error = told.err().unwrap();
+        assert!(error.to_string().ends_with("cannot write a cache of type `registry`"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_platforms_make_one_image_where_the_store_allows_it() {
+    let bench = Bench::new().await;
+    let (registry, host) = Registry::start(None).await;
+    let reference = format!("{host}/several:1");
+    let mut request = bench.request("FROM scratch AS x\nCOPY a /\nLABEL nonce=NONCE\n", &["x"]);
+    request.context = vec![generated("a", "a")];
+    let target = &mut request.targets[0];
+    target.output = Output::Image;
+    target.tags = vec![reference.clone()];
+    target.platforms = vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()];
+    let told = bench.try_build(request).await;
+    if bench.builder.info().containerd_store {
+        assert!(told.unwrap().outcome.is_success());
+        let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+        bench.builder.push(std::slice::from_ref(&reference), 1, sender, CancellationToken::new()).await.unwrap();
+        let index = registry.manifest("several", "1");
+        assert!(index.contains("\"amd64\"") && index.contains("\"arm64\""), "{index}");
+        bench.remove(std::slice::from_ref(&reference)).await;
+    } else {
+        let error = told.err().unwrap();
+        assert!(error.to_string().contains("cannot make an image of several platforms"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

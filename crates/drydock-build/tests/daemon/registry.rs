@@ -38,10 +38,15 @@ impl Registry {
         tags.filter(|(_, tag)| !tag.starts_with("sha256:")).map(|(name, tag)| format!("{name}:{tag}")).collect()
     }
 
-    /// The digest of the manifest with a tag.
-    pub(crate) fn digest(&self, name: &str, tag: &str) -> String {
+    /// The manifest or index with a tag.
+    pub(crate) fn manifest(&self, name: &str, tag: &str) -> String {
         let stored = self.stored.lock().unwrap();
-        format!("sha256:{}", sha256(&stored[&format!("/v2/{name}/manifests/{tag}")].1))
+        String::from_utf8(stored[&format!("/v2/{name}/manifests/{tag}")].1.to_vec()).unwrap()
+    }
+
+    /// Its digest.
+    pub(crate) fn digest(&self, name: &str, tag: &str) -> String {
+        format!("sha256:{}", sha256(self.manifest(name, tag).as_bytes()))
     }
 
     fn may_enter(&self, headers: &HeaderMap) -> bool {
