@@ -142,27 +142,30 @@ fn stages(plan: &BuildPlan) -> String {
     file.stages().iter().map(|stage| stage.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-fn with_manager(manager: PackageManager, image: &str) -> BuildPlan {
+fn with_manager(manager: PackageManager, named: &str) -> BuildPlan {
     let with = |install: InstallStage| StageKind::Install(InstallStage { manager, ..install });
     plan(
         vec![
-            stage("base", StageKind::Base(base(image))),
+            stage("base", StageKind::Base(base("node:22"))),
             stage("deps", with(install("base", InstallPurpose::Build, ".drydock/install/deps", &["a"]))),
             stage("prod-a", with(install("base", InstallPurpose::Production, ".drydock/install/prod-a", &["a"]))),
         ],
         Vec::new(),
-        vec![generated(".drydock/install/deps/package.json", r#"{ "packageManager": "bun@1.3.1+sha1.abc" }"#)],
+        vec![
+            generated(".drydock/install/deps/package.json", &format!(r#"{{ "packageManager": "{named}" }}"#)),
+            generated(".drydock/install/deps/pnpm-lock.yaml", "lockfileVersion: '6.0'\n"),
+        ],
     )
 }
 
 #[test]
 fn each_package_manager_installs_frozen() {
-    assert_snapshot!(stages(&with_manager(PackageManager::Pnpm, "node:22")), @r#"
+    assert_snapshot!(stages(&with_manager(PackageManager::Pnpm, "pnpm@9.15.9+sha512.abc")), @r#"
     FROM node:22 AS base
     WORKDIR /app
     ENV npm_config_update_notifier=false npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 \
         npm_config_fetch_retry_maxtimeout=5000 npm_config_fetch_timeout=20000
-    RUN corepack enable
+    RUN npm install --global pnpm@9.15.9
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -174,13 +177,11 @@ fn each_package_manager_installs_frozen() {
     RUN --mount=type=cache,id=drydock-pnpm,target=/root/.local/share/pnpm/store,sharing=shared \
         pnpm install --frozen-lockfile --store-dir=/root/.local/share/pnpm/store --prod
     "#);
-    let newer = stages(&with_manager(PackageManager::Pnpm, "registry.example:5000/node:25.1-slim"));
-    assert!(newer.contains("\nRUN npm install --global corepack && corepack enable\n"), "{newer}");
-    assert_snapshot!(stages(&with_manager(PackageManager::YarnClassic, "node:22")), @r#"
+    assert_snapshot!(stages(&with_manager(PackageManager::YarnClassic, "yarn@1.22.22")), @r#"
     FROM node:22 AS base
     WORKDIR /app
     ENV YARN_NETWORK_TIMEOUT=20000
-    RUN corepack enable
+    RUN npm install --global --force yarn@1.22.22
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -192,11 +193,12 @@ fn each_package_manager_installs_frozen() {
     RUN --mount=type=cache,id=drydock-yarn,target=/usr/local/share/.cache/yarn,sharing=locked \
         yarn install --frozen-lockfile --non-interactive --production
     "#);
-    assert_snapshot!(stages(&with_manager(PackageManager::YarnBerry, "node:22")), @r#"
+    assert_snapshot!(stages(&with_manager(PackageManager::YarnBerry, "yarn@4.9.2")), @r#"
     FROM node:22 AS base
     WORKDIR /app
-    ENV YARN_ENABLE_GLOBAL_CACHE=false YARN_ENABLE_TELEMETRY=false YARN_HTTP_RETRY=2 YARN_HTTP_TIMEOUT=20000
-    RUN corepack enable
+    ENV YARN_IGNORE_PATH=1 YARN_ENABLE_GLOBAL_CACHE=false YARN_ENABLE_TELEMETRY=false YARN_HTTP_RETRY=2 \
+        YARN_HTTP_TIMEOUT=20000
+    RUN npm install --global --force @yarnpkg/cli-dist@4.9.2
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -208,10 +210,10 @@ fn each_package_manager_installs_frozen() {
     RUN --mount=type=cache,id=drydock-yarn-berry,target=/root/.yarn/berry/cache,sharing=locked \
         yarn workspaces focus --all --production
     "#);
-    assert_snapshot!(stages(&with_manager(PackageManager::Bun, "node:22")), @r#"
+    assert_snapshot!(stages(&with_manager(PackageManager::Bun, "other@1")), @r#"
     FROM node:22 AS base
     WORKDIR /app
-    RUN npm install --global bun@1.3.1
+    RUN npm install --global bun@1
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -223,6 +225,12 @@ fn each_package_manager_installs_frozen() {
     RUN --mount=type=cache,id=drydock-bun,target=/root/.bun/install/cache,sharing=shared \
         bun install --frozen-lockfile --production
     "#);
+}
+
+#[test]
+fn a_package_manager_without_a_version_is_that_of_the_lockfile() {
+    let text = stages(&with_manager(PackageManager::Pnpm, "pnpm@https://example.com/pnpm.tgz"));
+    assert!(text.contains("\nRUN npm install --global pnpm@8\n"), "{text}");
 }
 
 #[test]

@@ -39,8 +39,10 @@ pub(super) fn environment(managers: &[PackageManager], planned: &IndexMap<String
                 ("npm_config_fetch_timeout", "20000"),
             ]),
             PackageManager::YarnClassic => variables.push(("YARN_NETWORK_TIMEOUT", "20000")),
-            // The archives are kept in the workspace, where Plug'n'Play reads them; the mounted cache mirrors them.
+            // The right version is in the image, not at the configured path. The archives are kept in the workspace, where
+            // Plug'n'Play reads them; the mounted cache mirrors them.
             PackageManager::YarnBerry => variables.extend([
+                ("YARN_IGNORE_PATH", "1"),
                 ("YARN_ENABLE_GLOBAL_CACHE", "false"),
                 ("YARN_ENABLE_TELEMETRY", "false"),
                 ("YARN_HTTP_RETRY", "2"),
@@ -101,47 +103,69 @@ impl Lowering<'_> {
         managers
     }
 
-    /// Brings the package managers that images of Node do not hold.
-    pub(super) fn install_managers(&self, id: &StageId, managers: &[PackageManager]) -> Option<Instruction> {
-        let mut commands = Vec::new();
-        let corepack = |manager: &PackageManager| {
-            matches!(manager, PackageManager::Pnpm | PackageManager::YarnClassic | PackageManager::YarnBerry)
-        };
-        if managers.iter().any(corepack) {
-            // Node brings Corepack until version 24.
-            if self.node_major(id).is_some_and(|major| major > 24) {
-                commands.push(Command::new(["npm", "install", "--global", "corepack"]));
-            }
-            commands.push(Command::new(["corepack", "enable"]));
+    /// Brings the package managers that images of Node do not hold, each in the version that the workspace names. From
+    /// the registry of npm: Corepack would fetch them anew in every install, some of them from elsewhere.
+    pub(super) fn install_managers(&self, managers: &[PackageManager]) -> Option<Instruction> {
+        let mut packages = Vec::new();
+        let mut force = false;
+        for &manager in managers {
+            let (package, name, fallback) = match manager {
+                PackageManager::Npm => continue,
+                PackageManager::Pnpm => ("pnpm", "pnpm", self.pnpm_major()),
+                PackageManager::YarnClassic => ("yarn", "yarn", "1"),
+                PackageManager::YarnBerry => ("@yarnpkg/cli-dist", "yarn", "4"),
+                PackageManager::Bun => ("bun", "bun", "1"),
+            };
+            let version = self.manager_version(manager, name).unwrap_or(fallback.to_owned());
+            packages.push(format!("{package}@{version}"));
+            // Node's own images hold a Yarn 1, whose command has to give way.
+            force |= name == "yarn";
         }
-        if managers.contains(&PackageManager::Bun) {
-            commands.push(Command::new(["npm", "install", "--global", &format!("bun@{}", self.bun_version())]));
-        }
-        (!commands.is_empty()).then(|| Instruction::Run(Run { mounts: Vec::new(), script: Script { commands } }))
+        let options = ["npm", "install", "--global"].into_iter().chain(force.then_some("--force"));
+        let words = options.map(str::to_owned).chain(packages.iter().cloned());
+        (!packages.is_empty()).then(|| super::run(Command::new(words)))
     }
 
-    /// The major version of Node that the tag of the lineage's image names.
-    fn node_major(&self, id: &StageId) -> Option<u32> {
-        let image = self.bases(id).find_map(|base| base.image.as_ref())?;
-        let (_, tag) = image.as_str().rsplit('/').next()?.strip_prefix("node")?.split_once(':')?;
-        tag.split(['.', '-', '@']).next()?.parse().ok()
+    /// The version that `packageManager` of a masked root manifest names: `9.15.9` of `pnpm@9.15.9+sha512.…`.
+    fn manager_version(&self, manager: PackageManager, name: &str) -> Option<String> {
+        self.inputs(manager).find_map(|input| {
+            let manifest: serde_json::Value =
+                serde_json::from_slice(self.generated_bytes(input, "package.json")?).ok()?;
+            let named = manifest.get("packageManager")?.as_str()?.strip_prefix(name)?.strip_prefix('@')?;
+            let version = named.split('+').next().unwrap_or(named);
+            version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.to_owned())
+        })
     }
 
-    /// The version of Bun that a masked root manifest names as its package manager, else the first major version.
-    fn bun_version(&self) -> String {
-        let named = |input: &WorkspacePath| {
-            let manifest = input.join("package.json").ok()?;
-            let file = self.plan.context.iter().find(|file| file.path == manifest)?;
-            let ContextContent::Bytes(bytes) = &file.content else { return None };
-            let manifest: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-            let version = manifest.get("packageManager")?.as_str()?.strip_prefix("bun@")?;
-            Some(version.split('+').next().unwrap_or(version).to_owned())
-        };
-        let inputs = self.plan.stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Install(install) if install.manager == PackageManager::Bun => Some(&install.input),
-            _ => None,
+    /// The first pnpm that writes lockfiles as the workspace's one is.
+    fn pnpm_major(&self) -> &'static str {
+        let format = self.inputs(PackageManager::Pnpm).find_map(|input| {
+            let lockfile = std::str::from_utf8(self.generated_bytes(input, "pnpm-lock.yaml")?).ok()?;
+            let line = lockfile.lines().find_map(|line| line.strip_prefix("lockfileVersion:"))?;
+            Some(line.trim().trim_matches(['\'', '"']))
         });
-        inputs.into_iter().find_map(named).unwrap_or_else(|| "1".to_owned())
+        match format {
+            Some(format) if format.starts_with("6.") => "8",
+            Some(format) if format.starts_with("5.") => "7",
+            _ => "9",
+        }
+    }
+
+    /// The inputs of a package manager's installs.
+    fn inputs(&self, manager: PackageManager) -> impl Iterator<Item = &WorkspacePath> {
+        self.plan.stages.iter().filter_map(move |stage| match &stage.kind {
+            StageKind::Install(install) if install.manager == manager => Some(&install.input),
+            _ => None,
+        })
+    }
+
+    fn generated_bytes(&self, folder: &WorkspacePath, name: &str) -> Option<&[u8]> {
+        let path = folder.join(name).ok()?;
+        let file = self.plan.context.iter().find(|file| file.path == path)?;
+        match &file.content {
+            ContextContent::Bytes(bytes) => Some(bytes),
+            ContextContent::Tree | ContextContent::Symlink(_) => None,
+        }
     }
 }
 

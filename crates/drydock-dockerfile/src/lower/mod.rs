@@ -198,7 +198,7 @@ impl<'p> Lowering<'p> {
         if base.image.is_some() {
             let managers = self.managers(&stage.id);
             instructions.extend(env(env_pairs(&install::environment(&managers, &base.env))));
-            instructions.extend(self.install_managers(&stage.id, &managers));
+            instructions.extend(self.install_managers(&managers));
         } else {
             instructions.extend(env(env_pairs(&base.env)));
         }
