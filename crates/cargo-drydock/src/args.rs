@@ -56,7 +56,7 @@ pub(crate) struct GlobalArgs {
     /// Say nothing but errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Whether to colour the output [default: CARGO_TERM_COLOR, or auto; NO_COLOR is respected]
+    /// Whether to colour the output [default: `CARGO_TERM_COLOR`, or auto; `NO_COLOR` is respected]
     #[arg(long, value_name = "WHEN", value_enum, global = true)]
     pub(crate) color: Option<ColorWhen>,
 }
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Bake(BakeArgs),
     /// List the files that the image of a target is made from
     Files(FilesArgs),
+    /// Write a workspace of its own for one target or package: its closure's sources, manifests and lockfile
+    Prune(PruneArgs),
     /// Write a commented drydock.toml of what was inferred
     Init(InitArgs),
     /// Print a script that completes commands in a shell
@@ -175,6 +177,22 @@ pub(crate) struct FilesArgs {
     pub(crate) format: FormatArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// The target or package
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// The folder to write, which must be new or empty
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) out: Utf8PathBuf,
+    /// Leave out what only development needs
+    #[arg(long)]
+    pub(crate) production: bool,
+    /// Keep version ranges and lockfile entries as they stand
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct InitArgs {
     /// Print it instead of writing it
@@ -208,11 +226,11 @@ pub(crate) struct BuildArgs {
     pub(crate) tags: Vec<String>,
     /// A build argument; without a value it is taken from the environment. Can be given several times
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
-    pub(crate) build_args: Vec<String>,
+    pub(crate) arguments: Vec<String>,
     /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
     #[arg(long = "secret", value_name = "SECRET")]
     pub(crate) secrets: Vec<String>,
-    /// How to show progress [default: BUILDKIT_PROGRESS, or auto]
+    /// How to show progress [default: `BUILDKIT_PROGRESS`, or auto]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) progress: Option<ProgressMode>,
     #[command(flatten)]
@@ -250,7 +268,7 @@ impl Command {
             Self::Plan(args) => args.format.format,
             Self::Dockerfile(args) => args.format.format,
             Self::Files(args) => args.format.format,
-            Self::Bake(_) | Self::Init(_) | Self::Completions(_) => Format::Human,
+            Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) => Format::Human,
         };
         format == Format::Json
     }

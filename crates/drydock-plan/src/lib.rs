@@ -3,6 +3,7 @@
 //! - [`Settings`]: what the user configured, resolved once.
 //! - [`targets`]: the images there are to build, and why.
 //! - [`plan`]: settings, graph and a selection of targets → [`BuildPlan`].
+//! - [`subset`]: a workspace of its own for one package and what it needs.
 //! - [`BuildPlan`]: what will be done: [`Stage`]s in dependency order, [`Target`]s, the context's files.
 
 mod builds;
@@ -24,6 +25,7 @@ mod plan;
 mod runtime;
 mod script;
 mod settings;
+mod subset;
 mod targets;
 
 pub use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
@@ -37,4 +39,5 @@ pub use model::{
 };
 pub use plan::plan;
 pub use settings::{InstallStrategy, PackageSettings, Settings, TargetSettings};
+pub use subset::{Subset, SubsetOptions, subset};
 pub use targets::{FoundTarget, Targets, targets};

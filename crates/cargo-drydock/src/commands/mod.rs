@@ -9,6 +9,7 @@ mod graph;
 mod init;
 mod load;
 mod plan;
+mod prune;
 mod request;
 mod tags;
 mod targets;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Dockerfile(args) => dockerfile::run(args, global, shell),
         Command::Bake(args) => bake::run(args, global, shell),
         Command::Files(args) => files::run(args, global, shell),
+        Command::Prune(args) => prune::run(args, global, shell),
         Command::Init(args) => init::run(*args, global, shell),
         Command::Completions(args) => completions::run(*args, shell),
     }

@@ -1,0 +1,125 @@
+//! `prune`: a workspace of its own for one target or package.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use drydock_diagnostics::{Category, Diagnose};
+use drydock_plan::{ContextContent, ContextFile, PackageName, SubsetOptions, subset};
+
+use super::load::{Loaded, load};
+use crate::args::{GlobalArgs, PruneArgs};
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// The folder cannot be written.
+#[derive(Debug, thiserror::Error)]
+enum PruneError {
+    /// Something of the user's may be in it.
+    #[error("`{directory}` is not empty")]
+    NotEmpty { directory: Utf8PathBuf },
+    /// It would become part of what it is made of.
+    #[error("`{directory}` is the workspace itself, or holds it")]
+    AroundWorkspace { directory: Utf8PathBuf },
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+}
+
+impl Diagnose for PruneError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotEmpty { .. } => "prune-not-empty",
+            Self::AroundWorkspace { .. } => "prune-around-workspace",
+            Self::Disk(_) => "prune-disk",
+        }
+    }
+
+    fn category(&self) -> Category {
+        Category::Usage
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NotEmpty { directory } => format!("remove it (`rm -r {directory}`), or name another folder"),
+            Self::AroundWorkspace { .. } => "name a new folder, such as `--out out`".to_owned(),
+            Self::Disk(_) => "check the permissions of the folder and the space left".to_owned(),
+        })
+    }
+}
+
+pub(super) fn run(args: &PruneArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
+    let loaded = load(global, shell)?;
+    let package = package(&loaded, &args.target, shell)?;
+    let options = SubsetOptions { production: args.production, raw: args.raw };
+    let subset = subset(&loaded.workspace, &package, options)?;
+    shell.warn_all(&subset.warnings);
+
+    let directory = prepare(&loaded.root, &args.out)?;
+    let written = write(&loaded.root, &directory, &subset.files);
+    if written.is_err() {
+        // The folder was new or empty: what is in it now is half of what was asked for.
+        let _ = fs_err::remove_dir_all(&directory);
+    }
+    written.map_err(PruneError::Disk)?;
+    let (packages, files) = (subset.members.len(), subset.files.len());
+    shell.status(
+        "Pruned",
+        &format!(
+            "{package} to {}: {packages} {}, {files} files, {} third-party packages",
+            args.out,
+            if packages == 1 { "package" } else { "packages" },
+            subset.third_parties
+        ),
+    );
+    Ok(())
+}
+
+/// The package that a name means: a member's, or that of a target.
+fn package(loaded: &Loaded, name: &str, shell: &mut Shell) -> Result<PackageName, Failure> {
+    if let Some(package) = loaded.workspace.package(name) {
+        return Ok(package.name.clone());
+    }
+    let plan = loaded.plan(&[name.to_owned()], shell)?;
+    Ok(plan.targets[0].package.clone())
+}
+
+/// Makes the folder, and refuses one with something in it.
+fn prepare(root: &Utf8Path, out: &Utf8Path) -> Result<Utf8PathBuf, PruneError> {
+    match fs_err::read_dir(out) {
+        Ok(mut entries) => {
+            let canonical = out.canonicalize_utf8()?;
+            if root.starts_with(&canonical) {
+                return Err(PruneError::AroundWorkspace { directory: out.to_owned() });
+            }
+            if entries.next().is_some() {
+                return Err(PruneError::NotEmpty { directory: out.to_owned() });
+            }
+            Ok(canonical)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs_err::create_dir_all(out)?;
+            Ok(out.canonicalize_utf8()?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write(root: &Utf8Path, directory: &Utf8Path, files: &[ContextFile]) -> io::Result<()> {
+    for file in files {
+        let path = directory.join(file.path.as_str());
+        if let Some(parent) = path.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        match &file.content {
+            ContextContent::Tree => {
+                fs_err::copy(root.join(file.path.as_str()), &path)?;
+            }
+            ContextContent::Bytes(bytes) => fs_err::write(&path, bytes)?,
+            #[cfg(unix)]
+            ContextContent::Symlink(target) => fs_err::os::unix::fs::symlink(target, &path)?,
+            #[cfg(not(unix))]
+            ContextContent::Symlink(target) => fs_err::write(&path, target)?,
+        }
+    }
+    Ok(())
+}

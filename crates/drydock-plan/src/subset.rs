@@ -1,0 +1,144 @@
+//! A workspace of its own for one package: its closure's sources, manifests and lockfile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use drydock_diagnostics::Warning;
+use drydock_lockfile::{
+    ClosureKind, DependencyKind, InstallGraph, Manifest, PackageName, PrunedInstall, Selection, Shape, WorkspacePath,
+};
+use drydock_workspace::{PackageManager, SourceFiles, Workspace, inspect};
+use serde_json::{Map, Value, json};
+
+use crate::context::Context;
+use crate::error::PlanError;
+use crate::input::InstallInput;
+use crate::model::ContextFile;
+
+/// Files of the root that tools find without being told.
+const ROOT_FILES: [&str; 8] =
+    [".nvmrc", ".node-version", ".tool-versions", "turbo.json", "nx.json", "lerna.json", ".yarnrc.yml", ".gitignore"];
+
+/// How a subset is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubsetOptions {
+    /// Without what only development needs.
+    pub production: bool,
+    /// Manifests keep their version ranges, and lockfile entries stand as they are, where otherwise every dependency
+    /// names the version the lockfile has.
+    pub raw: bool,
+}
+
+/// A workspace of its own.
+#[derive(Debug, Clone)]
+pub struct Subset {
+    /// Everything that is in it, by path.
+    pub files: Vec<ContextFile>,
+    /// The members it holds, by folder.
+    pub members: BTreeSet<WorkspacePath>,
+    /// How many third-party packages its install has at most.
+    pub third_parties: usize,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Cuts a workspace down to `package` and what it needs. What comes back installs with the package manager's frozen
+/// install and builds with the packages' own scripts: unlike in an install stage, manifests keep everything but their
+/// dependencies.
+pub fn subset(workspace: &Workspace, package: &PackageName, options: SubsetOptions) -> Result<Subset, PlanError> {
+    let Some(package) = workspace.package(package.as_str()) else {
+        return Err(PlanError::UnknownPackage { key: String::new(), name: package.to_string(), closest: None });
+    };
+    let input = InstallInput::read(workspace)?;
+    let (manifests, linked) = input.manifests(workspace);
+    let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
+    let selection = Selection {
+        kind: if options.production { ClosureKind::Production } else { ClosureKind::Build },
+        shape: if options.raw { Shape::Raw } else { Shape::Sealed },
+        ..Selection::build(vec![package.path.clone()])
+    };
+    let pruned = install_graph.prune(&selection)?;
+
+    let sources = SourceFiles::new(workspace)?;
+    let mut context = Context::new(&sources);
+    for member in workspace.packages.iter().filter(|member| pruned.members.contains(&member.path)) {
+        if !member.path.is_root() {
+            context.add_files(&sources.package_files(member)?.files);
+        }
+        for read in inspect::config_reads(workspace, member)?.root_files {
+            context.add_path(&read.path)?;
+        }
+    }
+    let root_files = ROOT_FILES.iter().map(|name| WorkspacePath::new(name).expect("a plain name is a path"));
+    for path in root_files.chain(pruned.tree_files.iter().cloned()).chain(pruned.optional_tree_files.iter().cloned()) {
+        if workspace.tree.kind(&path)?.is_some() {
+            context.add_path(&path)?;
+        }
+    }
+    let mut files: BTreeMap<WorkspacePath, ContextFile> =
+        context.into_files().into_iter().map(|file| (file.path.clone(), file)).collect();
+    for (path, bytes) in generated(workspace, &pruned, options) {
+        let executable = files.get(&path).is_some_and(|file| file.executable);
+        let content = crate::model::ContextContent::Bytes(bytes);
+        files.insert(path.clone(), ContextFile { path, executable, content });
+    }
+    Ok(Subset {
+        files: files.into_values().collect(),
+        members: pruned.members,
+        third_parties: pruned.packages,
+        warnings: pruned.warnings,
+    })
+}
+
+/// The pruned install's files that replace the tree's: its lockfile and settings as they are, and of its masked
+/// manifests the dependencies, put into the real ones.
+fn generated(
+    workspace: &Workspace,
+    pruned: &PrunedInstall,
+    options: SubsetOptions,
+) -> BTreeMap<WorkspacePath, Arc<[u8]>> {
+    let manifests: BTreeMap<&WorkspacePath, &Manifest> = workspace
+        .packages
+        .iter()
+        .chain([&workspace.root])
+        .map(|member| (member.manifest.path(), &member.manifest))
+        .collect();
+    let mut files = BTreeMap::new();
+    for (path, file) in &pruned.files {
+        let bytes: Arc<[u8]> = match (manifests.get(path), serde_json::from_slice(&file.bytes)) {
+            (Some(real), Ok(Value::Object(masked))) => {
+                let whole = pruned.shape == Shape::Whole;
+                merged(real, &masked, whole, options, workspace.manager).into_bytes().into()
+            }
+            // A stub that stands for a command's file: the file itself is here.
+            _ if file.bytes.is_empty() => continue,
+            _ => file.bytes.clone().into(),
+        };
+        files.insert(path.clone(), bytes);
+    }
+    files
+}
+
+/// A real manifest with the dependencies and workspaces of its masked form.
+fn merged(
+    real: &Manifest,
+    masked: &Map<String, Value>,
+    whole: bool,
+    options: SubsetOptions,
+    manager: PackageManager,
+) -> String {
+    let mut fields = real.fields().clone();
+    let dependency_fields = DependencyKind::BY_PRECEDENCE.map(DependencyKind::field);
+    let replaced = dependency_fields.into_iter().chain(["peerDependenciesMeta", "workspaces"]);
+    for key in replaced.filter(|_| !whole) {
+        match masked.get(key) {
+            Some(value) => fields.insert(key.to_owned(), value.clone()),
+            None => fields.shift_remove(key),
+        };
+    }
+    if !whole && !options.raw && manager == PackageManager::Npm {
+        // Exact versions and an override of them contradict each other (npm: EOVERRIDE).
+        fields.shift_remove("overrides");
+    }
+    format!("{:#}\n", json!(fields))
+}
