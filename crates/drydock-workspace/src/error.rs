@@ -100,6 +100,37 @@ pub enum WorkspaceError {
     /// Members need each other in a circle.
     #[error(transparent)]
     Cycle(#[from] CycleError),
+    /// git could not be started.
+    #[error("could not run git")]
+    GitNotRun {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// git refused.
+    #[error("git failed: {message}")]
+    Git {
+        /// The first line of what it said.
+        message: String,
+    },
+    /// A revision names no commit.
+    #[error("`{revision}` is no commit of this repository")]
+    GitRevision {
+        /// As given.
+        revision: String,
+        /// Whether the repository lacks history, so that the commit may exist elsewhere.
+        shallow: bool,
+    },
+    /// Two commits have no common history here.
+    #[error("`{one}` and `{other}` have no common ancestor here")]
+    GitNoMergeBase {
+        /// One commit.
+        one: String,
+        /// The other.
+        other: String,
+        /// Whether the repository lacks history.
+        shallow: bool,
+    },
     /// An extra edge names a package that is not a member.
     #[error("there is no package `{name}` in the workspace")]
     UnknownPackage {
@@ -138,13 +169,17 @@ impl Diagnose for WorkspaceError {
             Self::Outside { .. } => "path-outside-workspace",
             Self::LocalPackageMissing { .. } => "local-package-missing",
             Self::Cycle(_) => "dependency-cycle",
+            Self::GitNotRun { .. } => "git-not-found",
+            Self::Git { .. } => "git-failed",
+            Self::GitRevision { .. } => "git-revision-unknown",
+            Self::GitNoMergeBase { .. } => "git-no-merge-base",
             Self::UnknownPackage { .. } => "unknown-package",
         }
     }
 
     fn category(&self) -> Category {
         match self {
-            Self::UnknownPackage { .. } => Category::Usage,
+            Self::UnknownPackage { .. } | Self::GitRevision { .. } => Category::Usage,
             _ => Category::Workspace,
         }
     }
@@ -171,6 +206,17 @@ impl Diagnose for WorkspaceError {
             Self::Cycle(_) => {
                 "remove one of these dependencies, or move what they share into a package of its own".to_owned()
             }
+            Self::GitNotRun { .. } => "install git".to_owned(),
+            Self::Git { message } if message.contains("dubious ownership") => {
+                "run `git config --global --add safe.directory DIR` for the repository's folder".to_owned()
+            }
+            Self::Git { .. } => "run the same in the repository with `git status` to see more".to_owned(),
+            Self::GitRevision { shallow: true, .. } | Self::GitNoMergeBase { shallow: true, .. } => {
+                "the checkout lacks history: run `git fetch --unshallow`, or check out with full depth (`fetch-depth: 0`)"
+                    .to_owned()
+            }
+            Self::GitRevision { .. } => "give a branch, a tag or a commit; `git fetch` brings those of the remote".to_owned(),
+            Self::GitNoMergeBase { .. } => "compare with a commit that both descend from".to_owned(),
             Self::UnknownPackage { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
             Self::UnknownPackage { closest: None, .. } => "`drydock graph` lists the packages".to_owned(),
         })
@@ -189,6 +235,10 @@ impl Diagnose for WorkspaceError {
             | Self::NotText { .. }
             | Self::NotUtf8 { .. }
             | Self::Read { .. }
+            | Self::GitNotRun { .. }
+            | Self::Git { .. }
+            | Self::GitRevision { .. }
+            | Self::GitNoMergeBase { .. }
             | Self::UnknownPackage { .. } => Vec::new(),
         }
     }
@@ -198,6 +248,64 @@ impl Diagnose for WorkspaceError {
             Self::NoMembers { notes, .. } => notes.clone(),
             Self::Outside { reason, .. } | Self::LocalPackageMissing { reason, .. } => vec![reason.clone()],
             _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::graph::{CycleStep, EdgeKind};
+
+    /// One of each; the manifest's own errors are walked where they are defined.
+    fn all() -> Vec<WorkspaceError> {
+        let path = WorkspacePath::new("a/package.json").expect("inside");
+        let name = PackageName::new("a");
+        let snippet = Snippet { path: path.to_string(), source: "{}".into(), span: 0..1, label: String::new() };
+        let io = || io::Error::other("broken");
+        let step = CycleStep { from: name.clone(), to: name.clone(), kind: EdgeKind::Peer, place: None };
+        vec![
+            WorkspaceError::NoManifest { start: "/x".into() },
+            WorkspaceError::NotText { path: path.clone() },
+            WorkspaceError::NotUtf8 { directory: path.clone(), name: "?".into() },
+            WorkspaceError::read(&path, io()),
+            WorkspaceError::NoMembers { snippet: Box::new(snippet.clone()), notes: Vec::new() },
+            WorkspaceError::Settings { path: path.clone(), message: "x".into(), snippet: None },
+            WorkspaceError::DuplicateName {
+                name: name.clone(),
+                first: path.clone(),
+                second: path.clone(),
+                snippets: vec![snippet.clone()],
+            },
+            WorkspaceError::outside(&path, "x"),
+            WorkspaceError::LocalPackageMissing {
+                from: name.clone(),
+                name,
+                spec: "file:../x".into(),
+                reason: "x".into(),
+                snippet: Box::new(snippet),
+            },
+            WorkspaceError::Cycle(CycleError { path: vec![step] }),
+            WorkspaceError::GitNotRun { source: io() },
+            WorkspaceError::Git { message: "x".into() },
+            WorkspaceError::GitRevision { revision: "x".into(), shallow: false },
+            WorkspaceError::GitNoMergeBase { one: "x".into(), other: "y".into(), shallow: true },
+            WorkspaceError::UnknownPackage { name: "x".into(), closest: None },
+        ]
+    }
+
+    #[test]
+    fn every_error_has_a_code_of_its_own_and_a_way_out() {
+        let errors = all();
+        let codes: BTreeSet<&str> = errors.iter().map(Diagnose::code).collect();
+        assert_eq!(codes.len(), errors.len());
+        for error in &errors {
+            let message = error.to_string();
+            assert!(error.help().is_some_and(|help| !help.is_empty()), "{message}");
+            assert!(error.code().chars().all(|char| char.is_ascii_lowercase() || char == '-'), "{message}");
+            assert!(!message.ends_with('.') && !message.starts_with(char::is_uppercase), "{message}");
         }
     }
 }

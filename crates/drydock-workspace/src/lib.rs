@@ -1,12 +1,14 @@
 //! The only reader of the user's tree and of git: discovery, the package graph, facts about packages, source files.
 //!
 //! - [`find_root`]: the workspace root above a directory.
-//! - [`Tree`]: where files come from: [`DiskTree`], [`MemoryTree`].
+//! - [`Tree`]: where files come from: [`DiskTree`], [`GitTree`] (a commit without a checkout), [`MemoryTree`].
 //! - [`Workspace`]: the manifests, the lockfile and the Node version of a tree.
 //! - [`PackageGraph`]: which member needs which, why, and in which order they are built.
 //! - [`inspect`]: facts about a package that its files tell: outputs, files read from elsewhere, kind of site or server.
-//! - [`SourceFiles`]: the files of a package that may enter a build context.
+//! - [`SourceFiles`]: the files of a package that may enter a build context; [`digests`]: what they hold.
+//! - [`Repository`]: git: what changed since a commit, where histories fork.
 
+mod digest;
 mod dockerignore;
 mod error;
 mod git;
@@ -26,9 +28,11 @@ mod sources;
 mod tree;
 mod workspace;
 
+pub use digest::{Digest, digests};
 pub use error::WorkspaceError;
+pub use git::{Change, ChangedPath, CommitId, Head, Repository};
 pub use graph::{CycleError, CycleStep, Edge, EdgeFilter, EdgeKind, ExtraEdge, PackageGraph, Unlinked, UnlinkedReason};
 pub use root::find_root;
 pub use sources::{PackageFiles, SourceFile, SourceFiles, SourceKind, Withheld, WithheldReason};
-pub use tree::{DiskTree, EntryKind, MemoryTree, Tracked, Tree, TreeEntry};
+pub use tree::{DiskTree, EntryKind, GitTree, MemoryTree, Tracked, Tree, TreeEntry};
 pub use workspace::{LockfileText, NodeSource, NodeVersion, Package, PackageManager, Workspace};

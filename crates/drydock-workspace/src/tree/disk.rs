@@ -1,6 +1,6 @@
 //! A tree on this machine's disk.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, RwLock};
 
@@ -9,7 +9,7 @@ use drydock_lockfile::WorkspacePath;
 
 use super::{EntryKind, Tracked, Tree, TreeEntry};
 use crate::error::WorkspaceError;
-use crate::git;
+use crate::git::Repository;
 
 /// The files below a directory on disk.
 #[derive(Debug)]
@@ -139,16 +139,9 @@ impl Tree for DiskTree {
     }
 
     fn tracked(&self) -> Result<Tracked, WorkspaceError> {
-        let inside = self.root.ancestors().any(|folder| folder.join(".git").exists());
-        if !inside && self.root.is_absolute() {
-            return Ok(Tracked::Though(BTreeSet::new()));
-        }
-        let list = git::ask(&self.root, &["ls-files", "--cached", "--ignored", "--exclude-standard", "-z"]);
-        let list = list.unwrap_or_default();
-        let paths = list.split(|byte| *byte == 0).filter_map(|path| std::str::from_utf8(path).ok());
-        Ok(Tracked::Though(
-            paths.filter(|path| !path.is_empty()).filter_map(|path| WorkspacePath::new(path).ok()).collect(),
-        ))
+        let repository = Repository::find(&self.root)?;
+        let paths = repository.map(|repository| repository.tracked_though_ignored()).transpose()?;
+        Ok(Tracked::Though(paths.into_iter().flatten().collect()))
     }
 
     fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {

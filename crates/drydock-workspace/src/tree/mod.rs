@@ -1,6 +1,7 @@
 //! Where files come from.
 
 mod disk;
+mod git;
 mod memory;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use drydock_lockfile::WorkspacePath;
 use crate::error::WorkspaceError;
 
 pub use disk::DiskTree;
+pub use git::GitTree;
 pub use memory::MemoryTree;
 
 /// A read-only view of the files below a workspace root.
