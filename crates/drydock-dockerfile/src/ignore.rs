@@ -20,7 +20,8 @@ const HEADER: usize = 64;
 /// on purpose: a folder let in as a whole would let in what the plan left out of it.
 ///
 /// A context of too many files cannot be named so. Then the largest folders are let in as a whole but for
-/// `node_modules`, never the folder of a package itself, beside whose files builds and installs leave theirs.
+/// `node_modules`; not the folder of a package itself, beside whose files builds and installs leave theirs, unless
+/// there are thousands of those.
 ///
 /// `generated` is the folder that generated files are written to, as for [`lower`](crate::lower()).
 pub fn ignore_file(plan: &BuildPlan, generated: &WorkspacePath) -> String {
@@ -60,41 +61,65 @@ fn push_line(text: &mut String, path: &WorkspacePath) {
 
 /// The fewest folders, largest first, that have to be let in as a whole to stay within the limits.
 fn whole_folders(paths: &BTreeSet<WorkspacePath>, patterns: usize, bytes: usize) -> BTreeSet<WorkspacePath> {
-    let cost = |path: &WorkspacePath| path.as_str().len() + HEADER;
-    let mut count = paths.len();
-    let mut size: usize = paths.iter().map(cost).sum();
-    if count <= patterns && size <= bytes {
+    let limits = Size { files: patterns, bytes };
+    let all = paths.iter().fold(Size::default(), Size::plus);
+    if all.fits(&limits) {
         return BTreeSet::new();
     }
     // A folder with a package.json is named file by file; so is what leads to it.
-    let packages: BTreeSet<WorkspacePath> = paths
-        .iter()
-        .filter(|path| path.file_name() == "package.json")
-        .filter_map(WorkspacePath::parent)
-        .chain([WorkspacePath::root()])
-        .collect();
-    let kept: BTreeSet<WorkspacePath> = packages.iter().flat_map(ancestors).chain(packages.iter().cloned()).collect();
-    let mut folders: BTreeMap<WorkspacePath, (usize, usize)> = BTreeMap::new();
+    let packages = paths.iter().filter(|path| path.file_name() == "package.json");
+    let kept: BTreeSet<WorkspacePath> = packages.flat_map(ancestors).chain([WorkspacePath::root()]).collect();
+    let (whole, size) = largest_folders(paths, &kept, &all, &limits);
+    if size.fits(&limits) {
+        return whole;
+    }
+    // Thousands of packages: only the folders of the root are left.
+    largest_folders(paths, &BTreeSet::from([WorkspacePath::root()]), &all, &limits).0
+}
+
+/// The largest folders outside `kept`, as many as bring the patterns within the limits, and what is left then.
+fn largest_folders(
+    paths: &BTreeSet<WorkspacePath>,
+    kept: &BTreeSet<WorkspacePath>,
+    all: &Size,
+    limits: &Size,
+) -> (BTreeSet<WorkspacePath>, Size) {
+    let mut folders: BTreeMap<WorkspacePath, Size> = BTreeMap::new();
     for path in paths {
-        let outermost = ancestors(path).filter(|folder| !kept.contains(folder)).last();
-        if let Some(folder) = outermost {
-            let entry = folders.entry(folder).or_default();
-            entry.0 += 1;
-            entry.1 += cost(path);
+        if let Some(outermost) = ancestors(path).filter(|folder| !kept.contains(folder)).last() {
+            let size = folders.entry(outermost).or_default();
+            *size = size.plus(path);
         }
     }
-    let mut largest: Vec<_> = folders.into_iter().collect();
-    largest.sort_by_key(|(_, (files, _))| std::cmp::Reverse(*files));
+    let mut largest: Vec<_> = folders.into_iter().filter(|(_, size)| size.files > 1).collect();
+    largest.sort_by_key(|(_, size)| std::cmp::Reverse(size.files));
+    let mut size = *all;
     let mut whole = BTreeSet::new();
-    for (folder, (files, file_bytes)) in largest {
-        if count <= patterns && size <= bytes {
+    for (folder, inside) in largest {
+        if size.fits(limits) {
             break;
         }
-        count = count - files + 1;
-        size = size - file_bytes + cost(&folder);
+        size = Size { files: size.files - inside.files, bytes: size.bytes - inside.bytes }.plus(&folder);
         whole.insert(folder);
     }
-    whole
+    (whole, size)
+}
+
+/// How many patterns there are, and what they cost as headers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    files: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn plus(self, path: &WorkspacePath) -> Self {
+        Self { files: self.files + 1, bytes: self.bytes + path.as_str().len() + HEADER }
+    }
+
+    fn fits(&self, limits: &Self) -> bool {
+        self.files <= limits.files && self.bytes <= limits.bytes
+    }
 }
 
 /// The folders a path lies in, innermost first, the root included.
@@ -169,7 +194,8 @@ mod tests {
         assert_eq!(whole(8, BYTES), [""; 0]);
         assert_eq!(whole(7, BYTES), ["packages/api/src"]);
         assert_eq!(whole(8, 600), ["packages/api/src"]);
-        assert_eq!(whole(1, BYTES), ["docs", "packages/api/src", "packages/api/test"]);
+        assert_eq!(whole(6, BYTES), ["packages/api/src"]);
+        assert_eq!(whole(3, BYTES), ["packages"]);
         insta::assert_snapshot!(ignore_text(&paths, &whole_folders(&paths, 7, BYTES)), @r#"
         # Written by `cargo drydock dockerfile`: the build sees what is named here and nothing else.
         # There are too many to name each, so the largest folders are let in as a whole.
@@ -186,12 +212,15 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_files_fit_into_the_limits() {
-        let paths: BTreeSet<WorkspacePath> = (0..20_000)
-            .map(|index| WorkspacePath::new(&format!("packages/p{}/src/file-{index}.ts", index % 50)).unwrap())
-            .chain((0..50).map(|index| WorkspacePath::new(&format!("packages/p{index}/package.json")).unwrap()))
-            .collect();
-        let text = ignore_text(&paths, &whole_folders(&paths, PATTERNS, BYTES));
-        assert!(text.lines().count() <= PATTERNS + 4, "{}", text.lines().count());
+    fn any_number_of_files_and_packages_fits_into_the_limits() {
+        for packages in [50, 10_000] {
+            let paths: BTreeSet<WorkspacePath> = (0..20_000)
+                .map(|index| format!("packages/p{}/src/file-{index}.ts", index % packages))
+                .chain((0..packages).map(|index| format!("packages/p{index}/package.json")))
+                .map(|text| WorkspacePath::new(&text).unwrap())
+                .collect();
+            let text = ignore_text(&paths, &whole_folders(&paths, PATTERNS, BYTES));
+            assert!(text.lines().count() <= PATTERNS + 4, "{}", text.lines().count());
+        }
     }
 }

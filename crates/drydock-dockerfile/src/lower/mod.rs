@@ -32,7 +32,7 @@ pub struct Dockerfile {
 pub struct StageText {
     /// Its name.
     pub id: StageId,
-    /// The packages it installs for or builds; those of its image, for a target.
+    /// The packages it installs for or builds; the one whose image it is, for a target.
     pub packages: BTreeSet<PackageName>,
     /// The target it is the image of.
     pub target: Option<TargetName>,
@@ -59,6 +59,8 @@ pub fn lower(plan: &BuildPlan, generated: &WorkspacePath) -> Dockerfile {
             .collect(),
         stages: plan.stages.iter().map(|stage| lowering.stage(stage)).collect(),
     };
+    let targets: BTreeMap<&TargetName, &PackageName> =
+        plan.targets.iter().map(|target| (&target.name, &target.package)).collect();
     let mut next = syntax.head().lines().count() + 1;
     let stages = plan
         .stages
@@ -68,7 +70,7 @@ pub fn lower(plan: &BuildPlan, generated: &WorkspacePath) -> Dockerfile {
             // A blank line stands before each stage.
             let first = next + 1;
             next += 1 + stage.to_string().lines().count();
-            let (packages, target) = subject(plan, planned);
+            let (packages, target) = subject(&targets, planned);
             let text = syntax::Stage { comment: None, ..stage.clone() }.to_string();
             StageText { id: planned.id.clone(), packages, target, lines: first..=next - 1, text }
         })
@@ -100,10 +102,13 @@ impl fmt::Display for Dockerfile {
 }
 
 /// Whose work a stage is.
-fn subject(plan: &BuildPlan, stage: &Stage) -> (BTreeSet<PackageName>, Option<TargetName>) {
+fn subject(
+    targets: &BTreeMap<&TargetName, &PackageName>,
+    stage: &Stage,
+) -> (BTreeSet<PackageName>, Option<TargetName>) {
     let of_target = |name: &TargetName| {
-        let target = plan.targets.iter().find(|target| target.name == *name);
-        (target.map(|target| BTreeSet::from([target.package.clone()])).unwrap_or_default(), Some(name.clone()))
+        let package = targets.get(name).map(|&package| package.clone());
+        (package.into_iter().collect(), Some(name.clone()))
     };
     match &stage.kind {
         StageKind::Base(_) => (BTreeSet::new(), None),
@@ -219,7 +224,7 @@ impl<'p> Lowering<'p> {
 
     /// The image under a name that no stage has: FROM takes the stage where both exist.
     fn image(&self, image: &ImageRef) -> Image {
-        let hidden = self.plan.stages.iter().any(|stage| stage.id.as_str().eq_ignore_ascii_case(image.as_str()));
+        let hidden = self.stages.contains_key(&StageId::new(&image.as_str().to_ascii_lowercase()));
         let reference = if hidden { format!("docker.io/library/{image}") } else { image.as_str().to_owned() };
         Image::new(&reference).expect("validate() refuses what is no reference to an image")
     }
