@@ -304,8 +304,11 @@ mod tests {
         for error in &errors {
             let message = error.to_string();
             assert!(error.help().is_some_and(|help| !help.is_empty()), "{message}");
-            assert!(error.code().chars().all(|char| char.is_ascii_lowercase() || char == '-'), "{message}");
-            assert!(!message.ends_with('.') && !message.starts_with(char::is_uppercase), "{message}");
+            assert!(error.code().chars().all(|char| matches!(char, 'a'..='z' | '0'..='9' | '-')), "{message}");
+            assert!(
+                !message.ends_with('.') && !message.starts_with(|char: char| char.is_ascii_uppercase()),
+                "{message}"
+            );
         }
     }
 }

@@ -207,7 +207,6 @@ fn words_of(script: &str) -> Vec<Word> {
                     current.get_or_insert_default().push(next);
                 }
             }
-            (Some(_), char) => current.get_or_insert_default().push(char),
             (None, '"' | '\'') => {
                 quote = Some(char);
                 current.get_or_insert_default();
@@ -236,7 +235,7 @@ fn words_of(script: &str) -> Vec<Word> {
             (None, '(' | ')') => {
                 words.extend(current.take().map(Word::Text));
             }
-            (None, char) => current.get_or_insert_default().push(char),
+            (_, char) => current.get_or_insert_default().push(char),
         }
     }
     words.extend(current.map(Word::Text));

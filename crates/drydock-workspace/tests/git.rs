@@ -1,12 +1,14 @@
 //! Commits and changes, in repositories made for the purpose.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::Diagnose;
 use drydock_lockfile::WorkspacePath;
-use drydock_workspace::{Change, DiskTree, GitTree, PackageGraph, Repository, SourceFiles, Tree, Workspace, digests};
+use drydock_workspace::{DiskTree, GitTree, PackageGraph, Repository, SourceFiles, Tree, Workspace, digests};
 
 struct Scratch {
     _folder: tempfile::TempDir,

@@ -1,5 +1,7 @@
 //! The graph over small trees, and over manifests of real repositories.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;

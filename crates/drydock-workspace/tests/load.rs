@@ -1,5 +1,7 @@
 //! What a workspace is read to be, and what is said of one that is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! npm's own `@npmcli/map-workspaces`, from the npm on PATH, judges which folders are members.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 use std::sync::Arc;
 

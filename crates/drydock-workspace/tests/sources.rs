@@ -1,5 +1,7 @@
 //! Which files of a package may enter a context, with git as the judge of its ignore files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 use std::sync::Arc;
 
