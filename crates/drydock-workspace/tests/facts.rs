@@ -362,6 +362,85 @@ fn the_manifest_is_the_last_to_be_asked() {
     assert_eq!(with(r#"{ "name": "x", "scripts": { "build:ts": "tsc --outDir dist" } }"#, ""), "dist");
 }
 
+/// A JavaScript source among the entries is copied with what it loads.
+#[test]
+fn sources_that_are_loaded_come_with_what_they_load() {
+    let workspace = member(
+        r#"{ "name": "x", "main": "index.cjs", "types": "dist/index.d.ts", "exports": { "./one": "./lib/one.js" },
+  "files": ["dist", "README.md", "assets", "src"], "scripts": { "build": "tsc" } }
+//- packages/x/README.md
+//- packages/x/index.cjs
+const { add } = require('./lib/add');
+require('express');
+//- packages/x/lib/add.js
+import './deep/other.js';
+//- packages/x/lib/deep/other.js
+import data from '../../data.json' with { type: 'json' };
+//- packages/x/lib/one.js
+//- packages/x/data.json
+//- packages/x/assets/logo.svg
+//- packages/x/src/a.ts
+//- packages/x/tsconfig.json
+{ "compilerOptions": { "outDir": "dist", "allowJs": true } }
+"#,
+    );
+    insta::assert_snapshot!(told(&workspace, "x"), @"
+    packages/x/assets <- packages/x/package.json: files, a folder of the sources @ packages/x/package.json:2
+    packages/x/data.json <- packages/x/package.json: main, whose file loads it @ packages/x/package.json:1
+    packages/x/dist <- packages/x/tsconfig.json: outDir @ packages/x/tsconfig.json:1
+    packages/x/index.cjs <- packages/x/package.json: main, a file of the sources @ packages/x/package.json:1
+    packages/x/lib <- packages/x/package.json: main, whose file loads it @ packages/x/package.json:1
+    ");
+}
+
+/// Prisma's client goes where the schema says, or into the root's `node_modules`; the package itself is its sources.
+#[test]
+fn generated_clients_are_outputs_wherever_they_are() {
+    let with = |build: &str, output: &str| {
+        let fixture = format!(
+            "{{ \"name\": \"x\", \"main\": \"./index.ts\", \"scripts\": {{ \"build\": \"{build}\" }} }}\n\
+             //- packages/x/index.ts\n//- packages/x/prisma/schema.prisma\ngenerator client {{\n  provider = \"prisma-client-js\"\n{output}}}\n"
+        );
+        told(&member(&fixture), "x")
+    };
+    insta::assert_snapshot!(with("prisma generate", ""), @"
+    node_modules/.prisma <- packages/x/prisma/schema.prisma: the generator `prisma-client-js` @ packages/x/prisma/schema.prisma
+    packages/x <- nothing tells what the build of `x` writes in its folder @ 
+    the whole package
+    ");
+    insta::assert_snapshot!(with("prisma generate && next build", ""), @"
+    node_modules/.prisma <- packages/x/prisma/schema.prisma: the generator `prisma-client-js` @ packages/x/prisma/schema.prisma
+    packages/x/.next <- `next build` writes `.next` unless told otherwise @ packages/x/package.json:1
+    without packages/x/.next/cache
+    ");
+    insta::assert_snapshot!(with("prisma generate && tsup", "  output = \"../generated/client\"\n"), @"
+    packages/x/dist <- `tsup` writes `dist` unless told otherwise @ packages/x/package.json:1
+    packages/x/generated/client <- packages/x/prisma/schema.prisma: the generator `prisma-client-js` @ packages/x/prisma/schema.prisma:3
+    ");
+}
+
+#[test]
+fn all_configurations_of_a_file_are_read() {
+    let with = |tool: &str, config: &str, fields: &str| {
+        paths(&format!(
+            "{{ \"name\": \"x\"{fields}, \"scripts\": {{ \"build\": \"{tool}\" }} }}\n//- packages/x/{tool}.config.js\n{config}\n"
+        ))
+    };
+    assert_eq!(with("tsup", "export default [{ outDir: 'a' }, { outDir: 'b' }]", ""), "a b");
+    assert_eq!(with("tsup", "export default defineConfig([{ entry: ['x'] }, { outDir: 'b' }])", ""), "b dist");
+    assert_eq!(with("tsup", "export default { entry: ['x'] }", ""), "dist");
+    assert_eq!(with("tsup", "export default { outDir: pick() }", r#", "main": "lib/a.js""#), "lib");
+    assert_eq!(
+        with(
+            "rollup",
+            "export default [{ output: { file: 'esm/a.js' } }, { output: [{ file: 'cjs/a.js' }, { file: pkg.types }] }]",
+            r#", "types": "types/a.d.ts""#
+        ),
+        "cjs esm types"
+    );
+    assert_eq!(paths(r#"{ "name": "x", "tsup": { "outDir": "built" }, "scripts": { "build": "tsup" } }"#), "built");
+}
+
 #[test]
 fn a_build_left_on_the_disk_changes_nothing() {
     let fixture = |left: &str| {

@@ -1,6 +1,7 @@
 //! What the commands of a build script write.
 
 mod frameworks;
+mod prisma;
 mod tools;
 mod typescript;
 
@@ -10,6 +11,7 @@ use super::folder::Folder;
 use super::{Output, Place};
 use crate::error::WorkspaceError;
 use crate::script::{self, Command};
+use crate::workspace::Package;
 
 /// A command of a build script.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub(crate) enum Writes {
     Except(Vec<Output>, Vec<WorkspacePath>),
     /// Nothing that a build is for: it checks, cleans, prints.
     Nothing,
+    /// These, and more that nobody knows.
+    AtLeast(Vec<Output>),
     /// Files beside their sources.
     Beside,
     /// Nobody knows.
@@ -45,9 +49,13 @@ pub(crate) struct Look<'s, 'a> {
     pub(crate) script: &'s str,
 }
 
-/// The script that builds a package: `build`, else one that is called much like it.
+/// The script that builds the package of a folder.
 pub(crate) fn build_script<'a>(folder: &Folder<'a>) -> Option<&'a str> {
-    let package = folder.package;
+    build_script_of(folder.package)
+}
+
+/// The script that builds a package: `build`, else one that is called much like it.
+pub(crate) fn build_script_of(package: &Package) -> Option<&str> {
     if package.script("build").is_some() {
         return Some("build");
     }
@@ -59,6 +67,12 @@ pub(crate) fn build_script<'a>(folder: &Folder<'a>) -> Option<&'a str> {
         .or_else(|| {
             names().find(|name| name.starts_with("build:") && !name.contains("watch") && !name.contains("docker"))
         })
+}
+
+/// The programs that the script `script` runs, runners taken off.
+pub(crate) fn programs(package: &Package, script: &str) -> Vec<String> {
+    let commands = script::commands_of(&package.manifest, script);
+    commands.into_iter().map(|command| without_runner(command).program).collect()
 }
 
 /// The commands of the script `script`, with what each writes.
@@ -114,7 +128,7 @@ impl Step {
 impl Look<'_, '_> {
     fn writes(&self) -> Result<Writes, WorkspaceError> {
         let arguments = &self.command.arguments;
-        if arguments.iter().any(|argument| matches!(argument.as_str(), "--help" | "--version" | "-v" | "--watch")) {
+        if arguments.iter().any(|argument| matches!(argument.as_str(), "--help" | "--version" | "--watch")) {
             return Ok(Writes::Nothing);
         }
         if let Some(writes) = self.typescript()? {

@@ -70,6 +70,13 @@ fn texts(value: &Value, take: &mut impl FnMut(&str)) {
 }
 
 impl Entry {
+    /// Whether it is for people to read: npm puts these into packages, nothing loads them.
+    pub(crate) fn is_document(&self) -> bool {
+        let name = self.path.file_name().to_ascii_lowercase();
+        name.rsplit('.').next() == Some("md")
+            || ["readme", "license", "licence", "changelog", "notice"].iter().any(|start| name.starts_with(start))
+    }
+
     /// Whether it is TypeScript, which only compilers and bundlers read. Declarations are not.
     pub(crate) fn is_typescript(&self) -> bool {
         let name = self.path.file_name();

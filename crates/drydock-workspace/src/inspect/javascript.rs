@@ -97,6 +97,21 @@ pub(crate) fn option(path: &str, text: &str, keys: &[&str]) -> Option<(Literal, 
     .flatten()
 }
 
+/// The values at `keys` where lists stand on the way (several configurations in one file, several outputs of one):
+/// those of all their elements, in the order of the text.
+pub(crate) fn options(path: &str, text: &str, keys: &[&str]) -> Vec<(Literal, usize)> {
+    with_program(path, text, |program| {
+        let scope = Scope { program };
+        let mut found = Vec::new();
+        if let Some(exported) = scope.exported() {
+            scope.every(exported, keys, &mut 0, &mut found);
+        }
+        let lines = Lines::new(text);
+        found.into_iter().map(|(literal, offset)| (literal, lines.of(offset))).collect()
+    })
+    .unwrap_or_default()
+}
+
 fn with_program<T>(path: &str, text: &str, read: impl FnOnce(&Program<'_>) -> T) -> Option<T> {
     let allocator = Allocator::default();
     let source_type = SourceType::from_path(path).unwrap_or_else(|_| SourceType::tsx());
@@ -180,10 +195,11 @@ impl<'a> Visit<'a> for Collector {
     fn visit_new_expression(&mut self, new: &NewExpression<'a>) {
         let is_url = matches!(&new.callee, Expression::Identifier(name) if name.name == "URL");
         let mut arguments = new.arguments.iter().filter_map(Argument::as_expression);
-        if is_url && let (Some(path), Some(base)) = (arguments.next().and_then(plain_text), arguments.next()) {
-            if member_name(base).as_deref() == Some("import.meta.url") {
-                self.add(path, ImportKind::Url, new.span.start);
-            }
+        if is_url
+            && let (Some(path), Some(base)) = (arguments.next().and_then(plain_text), arguments.next())
+            && member_name(base).as_deref() == Some("import.meta.url")
+        {
+            self.add(path, ImportKind::Url, new.span.start);
         }
         walk::walk_new_expression(self, new);
     }
@@ -239,12 +255,33 @@ fn own_folder_path(call: &CallExpression<'_>) -> Option<String> {
         return None;
     }
     let mut arguments = call.arguments.iter().filter_map(Argument::as_expression);
-    let base = member_name(arguments.next()?)?;
-    if !matches!(base.as_str(), "__dirname" | "import.meta.dirname" | "dirname" | "currentDir") {
+    let base = match arguments.next()? {
+        // Tools run in the folder of their configuration.
+        Expression::CallExpression(call) => format!("{}()", callee_name(&call.callee)?),
+        other => member_name(other)?,
+    };
+    if !matches!(base.as_str(), "__dirname" | "import.meta.dirname" | "dirname" | "currentDir" | "process.cwd()") {
         return None;
     }
     let parts: Option<Vec<String>> = arguments.map(plain_text).collect();
     parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
+}
+
+/// The path, relative to the file's folder, that `fileURLToPath(new URL('a', import.meta.url))` makes.
+fn own_folder_url(expression: &Expression<'_>) -> Option<String> {
+    let new = match expression {
+        Expression::CallExpression(call) if callee_name(&call.callee)?.ends_with("fileURLToPath") => {
+            call.arguments.first()?.as_expression()?
+        }
+        Expression::StaticMemberExpression(member) if member.property.name == "pathname" => &member.object,
+        _ => return None,
+    };
+    let Expression::NewExpression(new) = new else { return None };
+    let is_url = matches!(&new.callee, Expression::Identifier(name) if name.name == "URL");
+    let mut arguments = new.arguments.iter().filter_map(Argument::as_expression);
+    let path = arguments.next().and_then(plain_text)?;
+    let base = arguments.next().and_then(member_name)?;
+    (is_url && base == "import.meta.url").then_some(path)
 }
 
 /// Looks things up in one file.
@@ -311,12 +348,24 @@ impl<'p, 'a> Scope<'p, 'a> {
                 },
             },
             Expression::FunctionExpression(function) => function.body.as_deref().and_then(returned),
+            // `process.env.OUT_DIR || 'dist'`: what holds where nobody says otherwise.
+            Expression::LogicalExpression(logical)
+                if !logical.operator.is_and()
+                    && member_name(&logical.left).is_some_and(|name| name.starts_with("process.env.")) =>
+            {
+                Some(&logical.right)
+            }
             // `defineConfig(x)`, `withPlugin(x)`; not a path, which `literal` reads.
             Expression::CallExpression(call) if own_folder_path(call).is_none() => {
-                call.arguments.iter().filter_map(Argument::as_expression).find(|argument| {
-                    let mut ahead = *depth;
-                    matches!(self.resolve(argument, &mut ahead), Expression::ObjectExpression(_))
-                })
+                let find = |is_wanted: fn(&Expression<'a>) -> bool| {
+                    call.arguments.iter().filter_map(Argument::as_expression).find(|argument| {
+                        let mut ahead = *depth;
+                        is_wanted(self.resolve(argument, &mut ahead))
+                    })
+                };
+                // An object before a list: `withPlugins([…], { … })`.
+                find(|argument| matches!(argument, Expression::ObjectExpression(_)))
+                    .or_else(|| find(|argument| matches!(argument, Expression::ArrayExpression(_))))
             }
             _ => None,
         };
@@ -351,6 +400,26 @@ impl<'p, 'a> Scope<'p, 'a> {
         })
     }
 
+    /// Collects what is at `keys` below `expression`, in each element of the lists on the way.
+    fn every(&self, expression: &'p Expression<'a>, keys: &[&str], depth: &mut usize, found: &mut Vec<(Literal, u32)>) {
+        let resolved = self.resolve(expression, depth);
+        match (resolved, keys) {
+            (Expression::ArrayExpression(array), keys) => {
+                for element in array.elements.iter().filter_map(|element| element.as_expression()) {
+                    let mut depth = *depth;
+                    self.every(element, keys, &mut depth, found);
+                }
+            }
+            (Expression::ObjectExpression(object), [key, rest @ ..]) => {
+                if let Some(value) = self.property(object, key, depth) {
+                    self.every(value, rest, depth, found);
+                }
+            }
+            (_, []) => found.push((self.literal(expression, depth), resolved.span().start)),
+            (_, [_, ..]) => found.push((Literal::Computed, resolved.span().start)),
+        }
+    }
+
     fn literal(&self, expression: &'p Expression<'a>, depth: &mut usize) -> Literal {
         let expression = self.resolve(expression, depth);
         if let Some(text) = plain_text(expression) {
@@ -359,7 +428,12 @@ impl<'p, 'a> Scope<'p, 'a> {
         match expression {
             Expression::BooleanLiteral(value) => Literal::Bool(value.value),
             Expression::ObjectExpression(_) => Literal::Object,
-            Expression::CallExpression(call) => own_folder_path(call).map_or(Literal::Computed, Literal::Text),
+            Expression::CallExpression(call) => {
+                own_folder_path(call).or_else(|| own_folder_url(expression)).map_or(Literal::Computed, Literal::Text)
+            }
+            Expression::StaticMemberExpression(_) => {
+                own_folder_url(expression).map_or(Literal::Computed, Literal::Text)
+            }
             Expression::ArrayExpression(array) => Literal::List(
                 array
                     .elements
@@ -390,6 +464,8 @@ mod tests {
 
     #[test]
     fn every_way_to_name_a_file_is_seen() {
+        use ImportKind::{Dynamic, Path, Require, Static, TypeOnly, Url};
+
         let text = r#"
 import a, { b } from '../a.js';
 import type { T } from "./types";
@@ -404,7 +480,6 @@ const h = createRequire(import.meta.url)('x');
 const dynamic = require(name);
 "#;
         let found: Vec<_> = imports("x.ts", text).into_iter().map(|i| (i.line, i.kind, i.specifier)).collect();
-        use ImportKind::{Dynamic, Path, Require, Static, TypeOnly, Url};
         let expected = [
             (2, Static, "../a.js"),
             (3, TypeOnly, "./types"),
@@ -421,7 +496,7 @@ const dynamic = require(name);
 
     #[test]
     fn options_are_read_through_what_people_write_around_them() {
-        let out = |text: &str| option("vite.config.ts", text, &["build", "outDir"]).map(|(value, line)| (value, line));
+        let out = |text: &str| option("vite.config.ts", text, &["build", "outDir"]);
         let text = |value: &str, line| Some((Literal::Text(value.to_owned()), line));
         assert_eq!(out("export default { build: { outDir: 'a' } }"), text("a", 1));
         assert_eq!(out("import x from 'y';\nexport default defineConfig({\n build: { outDir: 'b' } })"), text("b", 3));
@@ -436,10 +511,28 @@ const dynamic = require(name);
             text("../f", 1)
         );
         assert_eq!(out("const out = 'g'; export default { build: { outDir: out } }"), text("g", 1));
+        assert_eq!(out("export default { build: { outDir: process.env.OUT ?? 'h' } }"), text("h", 1));
+        assert_eq!(
+            out("export default { build: { outDir: fileURLToPath(new URL('./i', import.meta.url)) } }"),
+            text("./i", 1)
+        );
+        assert_eq!(out("export default { build: { outDir: path.join(process.cwd(), 'j') } }"), text("j", 1));
         assert_eq!(out("export default { build: { outDir: pick() } }"), Some((Literal::Computed, 1)));
         assert_eq!(out("export default { build: {} }"), None);
         assert_eq!(out("const a = a; export default a"), None);
         assert_eq!(out("this is not { javascript"), None);
+    }
+
+    #[test]
+    fn several_configurations_are_all_read() {
+        let read = |text: &str| options("rollup.config.mjs", text, &["output", "file"]);
+        let text = |value: &str, line| (Literal::Text(value.to_owned()), line);
+        assert_eq!(
+            read("export default [\n{ output: [{ file: 'a' },\n{ file: 'b' }] },\n{ output: { file: 'c' } }, more()]"),
+            [text("a", 2), text("b", 3), text("c", 4), (Literal::Computed, 4)]
+        );
+        assert_eq!(read("export default { output: { dir: 'x' } }"), []);
+        assert_eq!(read("export default { output: { file: pkg.main } }"), [(Literal::Computed, 1)]);
     }
 
     #[test]

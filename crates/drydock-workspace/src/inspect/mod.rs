@@ -8,6 +8,7 @@ mod entries;
 mod folder;
 mod hints;
 pub(crate) mod javascript;
+mod loads;
 mod outputs;
 mod service;
 mod static_site;
@@ -36,7 +37,8 @@ pub struct Outputs {
     pub paths: Vec<Output>,
     /// What is no output though it lies inside one, such as `.next/cache`; sorted.
     pub excluded: Vec<WorkspacePath>,
-    /// Nothing told what the build writes, so the whole folder of the package is taken.
+    /// Nothing told what the build writes, so the whole folder of the package is taken; it is among the paths, with
+    /// what the build is known to write outside it.
     pub whole_package: bool,
 }
 

@@ -12,6 +12,7 @@ use super::commands::{self, Step, Writes};
 use super::entries::{self, Entry};
 use super::folder::Folder;
 use super::hints::{self, Hints};
+use super::loads;
 use super::{Output, Outputs};
 use crate::error::WorkspaceError;
 use crate::script;
@@ -70,6 +71,10 @@ pub(super) fn from_steps(folder: &Folder<'_>, script: &str, steps: &[Step]) -> R
                 found.paths.extend(outputs.iter().cloned());
                 found.excluded.extend(excluded.iter().cloned());
             }
+            Writes::AtLeast(outputs) => {
+                found.paths.extend(outputs.iter().cloned());
+                found.unknown = true;
+            }
             Writes::Nothing => {}
             Writes::Beside => found.beside = true,
             Writes::Unknown => found.unknown = true,
@@ -84,8 +89,14 @@ pub(super) fn from_steps(folder: &Folder<'_>, script: &str, steps: &[Step]) -> R
     if found.beside && (found.paths.is_empty() || found.misses_loaded(folder, &entries)?) {
         return Ok(whole(package));
     }
-    if found.paths.is_empty() {
-        return Ok(whole(package));
+    // What is generated into installed packages says nothing about the package's own files.
+    let installed = |output: &Output| output.path.parts().any(|part| part == "node_modules");
+    if found.paths.iter().all(installed) {
+        let mut outputs = whole(package);
+        outputs.paths.extend(found.paths.into_iter().filter(|output| !output.path.is_within(&package.path)));
+        outputs.paths.sort_by(|left, right| left.path.cmp(&right.path));
+        outputs.paths.dedup_by(|right, left| right.path == left.path);
+        return Ok(outputs);
     }
     found.add_sources(folder, &entries)?;
     Ok(found.finish(package))
@@ -95,7 +106,7 @@ fn whole(package: &Package) -> Outputs {
     Outputs {
         paths: vec![Output {
             path: package.path.clone(),
-            why: format!("nothing tells what the build of `{}` writes", package.name),
+            why: format!("nothing tells what the build of `{}` writes in its folder", package.name),
             place: None,
         }],
         excluded: Vec::new(),
@@ -176,16 +187,29 @@ impl Found {
         let package = folder.package;
         for entry in entries {
             let is_manifest = entry.path == *package.manifest.path();
-            if is_manifest || entry.is_typescript() || self.covers(&entry.path) {
+            if is_manifest || entry.is_typescript() || entry.is_document() || self.covers(&entry.path) {
                 continue;
             }
             let is_source = |name: &str| matches!(name, "src" | "source" | "sources" | "test" | "tests" | "__tests__");
-            let there = folder.is_source_file(&entry.path)?
-                || (!is_source(entry.path.file_name()) && folder.is_source_directory(&entry.path)?);
-            if there {
-                let why = format!("{}: {}, a file of the sources", package.manifest.path(), entry.field);
-                let place = Some(folder.manifest_place(&[entry.field]));
-                self.paths.push(Output { path: entry.path.clone(), why, place });
+            let mut add = |path: WorkspacePath, what: &str| {
+                let why = format!("{}: {}{what}", package.manifest.path(), entry.field);
+                self.paths.push(Output { path, why, place: Some(folder.manifest_place(&[entry.field])) });
+            };
+            if folder.is_source_file(&entry.path)? {
+                let loaded = loads::loaded(folder, &entry.path)?;
+                // Where one file brings others of its folder, the folder is what a person would name.
+                let top = |path: &WorkspacePath| {
+                    let (folder, _) = path.strip_prefix(&package.path)?.split_once('/')?;
+                    package.path.join(folder).ok()
+                };
+                for path in &loaded {
+                    let group =
+                        top(path).filter(|group| loaded.iter().filter(|other| other.is_within(group)).count() > 1);
+                    let what = if *path == entry.path { ", a file of the sources" } else { ", whose file loads it" };
+                    add(group.unwrap_or_else(|| path.clone()), what);
+                }
+            } else if !is_source(entry.path.file_name()) && folder.is_source_directory(&entry.path)? {
+                add(entry.path.clone(), ", a folder of the sources");
             }
         }
         Ok(())

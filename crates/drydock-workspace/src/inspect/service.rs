@@ -11,7 +11,7 @@ use crate::workspace::{Package, Workspace};
 
 /// Packages that listen, most telling first: those that bring a command to start a server, full-stack frameworks, then
 /// servers' libraries.
-const FRAMEWORKS: [&str; 46] = [
+const FRAMEWORKS: [&str; 41] = [
     "@strapi/strapi",
     "strapi",
     "@medusajs/medusa",
@@ -23,8 +23,6 @@ const FRAMEWORKS: [&str; 46] = [
     "@react-router/serve",
     "@remix-run/express",
     "@react-router/express",
-    "@remix-run/node",
-    "@react-router/node",
     "@sveltejs/adapter-node",
     "@astrojs/node",
     "@adonisjs/core",
@@ -43,12 +41,10 @@ const FRAMEWORKS: [&str; 46] = [
     "fastify",
     "express",
     "koa",
-    "@koa/router",
     "@hapi/hapi",
     "@hono/node-server",
     "hono",
     "elysia",
-    "h3",
     "nitropack",
     "polka",
     "restify",
@@ -57,7 +53,6 @@ const FRAMEWORKS: [&str; 46] = [
     "apollo-server",
     "graphql-yoga",
     "socket.io",
-    "@trpc/server",
 ];
 
 /// Programs that run a server when a script starts them.
@@ -129,7 +124,8 @@ fn framework(package: &Package) -> Option<&'static str> {
     FRAMEWORKS.into_iter().find(|name| dependencies.contains_key(*name))
 }
 
-/// Whether the `start` script runs a server rather than one for development.
+/// Whether the `start` script runs a server rather than one for development. `next start` alone says nothing: it is
+/// there from the beginning, and refuses what `output: 'export'` makes.
 pub(super) fn starts_server(package: &Package) -> bool {
     if package.script("start").is_none() {
         return false;
@@ -137,7 +133,7 @@ pub(super) fn starts_server(package: &Package) -> bool {
     script::commands_of(&package.manifest, "start").iter().any(|command| {
         let subcommand = command.arguments.iter().find(|argument| !argument.starts_with('-')).map(String::as_str);
         SERVERS.contains(&command.program.as_str())
-            && !matches!((command.program.as_str(), subcommand), ("next" | "nuxt" | "bun", Some("dev")))
+            && !matches!((command.program.as_str(), subcommand), ("next", _) | ("nuxt" | "bun", Some("dev")))
     })
 }
 

@@ -9,6 +9,10 @@ use super::{StaticSite, StaticSiteKind, angular, service};
 use crate::error::WorkspaceError;
 use crate::workspace::{Package, Workspace};
 
+/// Builders that make sites, if they are told so.
+const BUILDERS: [&str; 10] =
+    ["vite", "react-scripts", "craco", "react-app-rewired", "rescripts", "ng", "astro", "next", "nuxt", "nuxi"];
+
 /// Builders that make a site of static files, whatever their settings.
 const OTHERS: [(&str, &str); 9] = [
     ("gatsby", "Gatsby"),
@@ -23,11 +27,14 @@ const OTHERS: [(&str, &str); 9] = [
 ];
 
 pub(super) fn static_site(workspace: &Workspace, package: &Package) -> Result<Option<StaticSite>, WorkspaceError> {
-    let folder = Folder::new(workspace, package)?;
-    let Some(script) = commands::build_script(&folder) else { return Ok(None) };
-    if service::starts_server(package) {
+    let Some(script) = commands::build_script_of(package) else { return Ok(None) };
+    let programs = commands::programs(package, script);
+    let makes_sites =
+        |program: &String| OTHERS.iter().map(|(name, _)| name).chain(&BUILDERS).any(|name| *name == program.as_str());
+    if !programs.iter().any(makes_sites) || service::starts_server(package) {
         return Ok(None);
     }
+    let folder = Folder::new(workspace, package)?;
     for step in commands::steps(&folder, script)? {
         let look = step.look(&folder, script);
         if let Some(site) = site(&folder, &look, &step)? {

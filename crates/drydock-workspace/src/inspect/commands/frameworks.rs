@@ -2,12 +2,12 @@
 
 use drydock_lockfile::WorkspacePath;
 
-use super::tools::{Setting, told};
+use super::tools::told;
 use super::{Look, Writes};
 use crate::error::WorkspaceError;
 use crate::inspect::angular;
 use crate::inspect::arguments::{plain, value};
-use crate::inspect::folder::TextFile;
+use crate::inspect::folder::{TextFile, line_of};
 use crate::inspect::javascript::{self, Literal};
 use crate::inspect::{Output, Place};
 
@@ -53,6 +53,8 @@ impl Look<'_, '_> {
                     None => self.at_package(&format!("{}/.vitepress/dist", words.get(1).unwrap_or(&"."))),
                 }
             }
+            ("prisma", "generate") => self.prisma_generate()?,
+            ("ng-packagr", _) => self.angular_library("ng-package.json")?,
             ("strapi", "build") => {
                 // TypeScript is compiled to `dist`, the admin panel with it; else the panel alone goes to `build`.
                 let typescript = self.folder.has("tsconfig.json");
@@ -133,10 +135,14 @@ impl Look<'_, '_> {
         if self.command.program == "remix" && self.subcommand() == "build" {
             let mut outputs: Vec<Output> = Vec::new();
             for (key, usual) in [("serverBuildPath", "build"), ("assetsBuildDirectory", "public/build")] {
-                match self.configured("remix.config", &[&[key]])? {
-                    Setting::Path(output) => outputs.push(output),
-                    Setting::Computed => return Ok(Writes::Unknown),
-                    Setting::Absent => outputs.extend(self.path(usual).map(|path| self.usual(path))),
+                let configured = self.configured("remix.config", &[&[key]])?;
+                if configured.some_computed {
+                    return Ok(Writes::Unknown);
+                }
+                if configured.outputs.is_empty() {
+                    outputs.extend(self.path(usual).map(|path| self.usual(path)));
+                } else {
+                    outputs.extend(configured.outputs);
                 }
             }
             // `build/index.js` is the server; its folder is the output.
@@ -183,8 +189,26 @@ impl Look<'_, '_> {
 
     fn angular_build(&self) -> Result<Writes, WorkspaceError> {
         Ok(match angular::build(self)? {
-            Some(built) => built.output.map_or(Writes::Unknown, |output| Writes::These(vec![output])),
+            Some(built) => match built.output {
+                Some(output) => Writes::These(vec![output]),
+                None => self.angular_library("ng-package.json")?,
+            },
             None => Writes::Unknown,
+        })
+    }
+
+    /// `ng-packagr` writes the `dest` of its settings.
+    fn angular_library(&self, settings: &str) -> Result<Writes, WorkspaceError> {
+        let named = value(&self.command.arguments, &["-p", "--project"]).unwrap_or(settings);
+        let Some(path) = self.path(named) else { return Ok(Writes::Unknown) };
+        let Some(file) = self.folder.read(&path)? else { return Ok(Writes::Unknown) };
+        let dest = serde_json::from_str::<serde_json::Value>(&file.text)
+            .ok()
+            .and_then(|settings| Some(settings.get("dest")?.as_str()?.to_owned()));
+        Ok(match dest {
+            Some(dest) => told(&file, &["dest"], &dest, line_of_key(&file.text, "dest"))
+                .map_or(Writes::Unknown, |output| Writes::These(vec![output])),
+            None => self.at_package("dist"),
         })
     }
 
@@ -208,16 +232,21 @@ impl Look<'_, '_> {
     }
 
     fn told_or(&self, stem: &str, keys: &[&str], usual: &str) -> Result<Writes, WorkspaceError> {
-        Ok(match self.configured(stem, &[keys])? {
-            Setting::Path(output) => Writes::These(vec![output]),
-            Setting::Computed => Writes::Unknown,
-            Setting::Absent => self.at_package(usual),
+        let configured = self.configured(stem, &[keys])?;
+        Ok(match configured.outputs.is_empty() {
+            _ if configured.some_computed => Writes::Unknown,
+            false => Writes::These(configured.outputs),
+            true => self.at_package(usual),
         })
     }
 
     fn at_package(&self, usual: &str) -> Writes {
         self.path(usual).map_or(Writes::Unknown, |path| Writes::These(vec![self.usual(path)]))
     }
+}
+
+fn line_of_key(text: &str, key: &str) -> usize {
+    drydock_diagnostics::json::locate(text, &[key]).map_or(1, |span| line_of(text, span.start))
 }
 
 /// Options of `vite` that take a value and may stand before a plain word.
@@ -239,5 +268,5 @@ const VITE_VALUED: &[&str] = &[
 /// Whether the line makes its path from the folder of the file itself.
 fn is_own_folder(file: &TextFile, line: usize) -> bool {
     let text = file.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    ["__dirname", "import.meta.dirname", "import.meta.url"].iter().any(|own| text.contains(own))
+    ["__dirname", "import.meta.dirname", "import.meta.url", "process.cwd()"].iter().any(|own| text.contains(own))
 }

@@ -182,14 +182,15 @@ const IDLE_SUBCOMMANDS: &[(&str, &str)] = &[
     ("ng", "test"),
 ];
 
-/// What a configuration file says of a path.
-pub(super) enum Setting {
-    /// Nothing.
-    Absent,
-    /// Something that cannot be read without running it.
-    Computed,
-    /// This.
-    Path(Output),
+/// What a configuration file says of where a tool writes.
+#[derive(Default)]
+pub(super) struct Configured {
+    /// What it writes down.
+    pub(super) outputs: Vec<Output>,
+    /// Something stands there that cannot be read without running it.
+    pub(super) some_computed: bool,
+    /// One of the configurations in the file says nothing, so that what is usual holds for it.
+    some_absent: bool,
 }
 
 impl Look<'_, '_> {
@@ -209,13 +210,25 @@ impl Look<'_, '_> {
             return Ok(Writes::These(vec![self.named(self.without_file(path))]));
         }
         if let Some((stem, keys)) = tool.config {
-            match self.configured(stem, keys)? {
-                Setting::Absent => {}
-                Setting::Computed => return Ok(Writes::Unknown),
-                Setting::Path(output) => {
-                    return Ok(Writes::These(vec![Output { path: self.without_file(output.path), ..output }]));
-                }
+            let Configured { mut outputs, some_computed, some_absent } = self.configured(stem, keys)?;
+            for output in &mut outputs {
+                output.path = self.without_file(output.path.clone());
             }
+            if some_absent && (!outputs.is_empty() || some_computed) {
+                outputs.extend(tool.usual.and_then(|usual| self.path(usual)).map(|path| self.usual(path)));
+            }
+            match (some_computed, outputs.is_empty()) {
+                (true, _) => return Ok(Writes::AtLeast(outputs)),
+                (false, false) => return Ok(Writes::These(outputs)),
+                (false, true) => {}
+            }
+            if let Some(output) = self.in_manifest(tool, keys) {
+                return Ok(Writes::These(vec![output]));
+            }
+        }
+        let takes_page = || self.command.arguments.iter().any(|argument| argument.rsplit('.').next() == Some("html"));
+        if tool.program == "parcel" && takes_page() {
+            return Ok(self.path("dist").map_or(Writes::Unknown, |path| Writes::These(vec![self.usual(path)])));
         }
         Ok(match tool.usual.and_then(|usual| self.path(usual)) {
             Some(path) => Writes::These(vec![self.usual(path)]),
@@ -249,21 +262,37 @@ impl Look<'_, '_> {
         self.folder.config(self.directory, stem)
     }
 
-    /// The path that the configuration `stem.*` names at one of `keys`.
-    pub(super) fn configured(&self, stem: &str, keys: &[&[&str]]) -> Result<Setting, WorkspaceError> {
-        let Some(file) = self.config(stem)? else { return Ok(Setting::Absent) };
-        let mut computed = false;
+    /// The paths that the configuration `stem.*` names at `keys`, in all configurations that the file holds.
+    pub(super) fn configured(&self, stem: &str, keys: &[&[&str]]) -> Result<Configured, WorkspaceError> {
+        let mut configured = Configured::default();
+        let Some(file) = self.config(stem)? else { return Ok(configured) };
+        let mut said = 0;
         for keys in keys {
-            match javascript::option(file.path.as_str(), &file.text, keys) {
-                Some((Literal::Text(text), line)) => {
-                    let Some(output) = told(&file, keys, &text, line) else { continue };
-                    return Ok(Setting::Path(output));
+            for (literal, line) in javascript::options(file.path.as_str(), &file.text, keys) {
+                said += 1;
+                match literal {
+                    Literal::Text(text) => configured.outputs.extend(told(&file, keys, &text, line)),
+                    _ => configured.some_computed = true,
                 }
-                Some(_) => computed = true,
-                None => {}
             }
         }
-        Ok(if computed { Setting::Computed } else { Setting::Absent })
+        configured.some_absent = said < javascript::options(file.path.as_str(), &file.text, &[]).len();
+        Ok(configured)
+    }
+
+    /// The same settings under the tool's name in the manifest.
+    fn in_manifest(&self, tool: &Tool, keys: &[&[&str]]) -> Option<Output> {
+        let manifest = &self.folder.package.manifest;
+        let settings = manifest.field(tool.program)?;
+        keys.iter().find_map(|keys| {
+            let text = keys.iter().try_fold(settings, |value, key| value.get(key))?.as_str()?;
+            let path: Vec<&str> = std::iter::once(tool.program).chain(keys.iter().copied()).collect();
+            Some(Output {
+                path: self.path(text)?,
+                why: format!("{}: {}", manifest.path(), path.join(".")),
+                place: Some(self.folder.manifest_place(&path)),
+            })
+        })
     }
 
     /// `cp -r docs dist/`: what lands where.
