@@ -460,6 +460,28 @@ fn bundles_are_taken_whole_and_unchanged() {
 }
 
 #[test]
+fn a_bundled_package_may_find_a_namesake_of_an_optional_peer_that_will_do() {
+    let with = |range: &str| {
+        let workspace = one(
+            r#""dependencies": {"fat": "^1", "p": "^2"}"#,
+            &format!(
+                r#"
+        "node_modules/fat": {{"version": "1.0.0", "dependencies": {{"in": "^1"}}, "bundleDependencies": ["in"]}},
+        "node_modules/fat/node_modules/in": {{"version": "1.0.0", "inBundle": true, "peerDependencies": {{"p": "{range}"}},
+           "peerDependenciesMeta": {{"p": {{"optional": true}}}}}},
+        "node_modules/fat/node_modules/p": {{"version": "1.0.0", "optional": true, "peer": true}},
+        "node_modules/p": {{"version": "2.0.0"}}
+        "#
+            ),
+        );
+        workspace.with(|input| prune(&input, &production("a"))).unwrap()
+    };
+    assert_eq!(with(">=1").shape, Shape::Sealed);
+    assert!(!with(">=1").entries.contains("node_modules/fat/node_modules/p"));
+    assert_eq!(with("^1").shape, Shape::Whole);
+}
+
+#[test]
 fn packages_with_their_own_shrinkwrap_are_taken_whole() {
     let workspace = one(
         r#""dependencies": {"cli": "^1"}"#,
@@ -709,8 +731,8 @@ fn raw_keeps_ranges_and_the_overrides_that_matter() {
         "a"
       ],
       "overrides": {
-        "x": "$pinned-x",
-        "pinned": "1.1.0"
+        "pinned": "1.1.0",
+        "x": "$pinned-x"
       }
     }
     "#);
@@ -863,10 +885,10 @@ fn scripts_run_once_the_sources_are_there() {
       "version": "1.0.0",
       "private": true,
       "scripts": {
-        "preinstall": "1",
         "postinstall": "2",
-        "preprepare": "3",
-        "prepare": "husky"
+        "preinstall": "1",
+        "prepare": "husky",
+        "preprepare": "3"
       },
       "workspaces": [
         "a",

@@ -8,8 +8,8 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_lockfile::{
-    ClosureKind, InstallGraph, Lockfile, Manifest, ProductionMode, PrunedInstall, RootDependencies, Selection, Shape,
-    WorkspacePath, prune,
+    ClosureKind, InstallFile, InstallGraph, Lockfile, Manifest, ProductionMode, PrunedInstall, RootDependencies,
+    Selection, Shape, WorkspacePath, prune,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -121,12 +121,14 @@ fn files(plan: &Plan) -> Files {
         }
         if bundled {
             entry.insert("inBundle".to_owned(), json!(true));
+            let owner = packages.get_mut(owner).unwrap();
             if !in_bundle {
-                let list = packages.get_mut(owner).unwrap().entry("bundleDependencies").or_insert_with(|| json!([]));
+                let list = owner.entry("bundleDependencies").or_insert_with(|| json!([]));
                 list.as_array_mut().unwrap().push(json!(name));
-                let dependencies = packages.get_mut(owner).unwrap().entry("dependencies").or_insert_with(|| json!({}));
-                dependencies.as_object_mut().unwrap().insert(name.to_owned(), json!("*"));
             }
+            // Nobody packs what nobody needs.
+            let dependencies = owner.entry("dependencies").or_insert_with(|| json!({}));
+            dependencies.as_object_mut().unwrap().insert(name.to_owned(), json!("*"));
         }
         packages.insert(location, entry);
     }
@@ -159,6 +161,10 @@ fn add_edge(
 ) {
     let is_top = !owner.contains("node_modules");
     if kind == Kind::Development && !is_top {
+        return;
+    }
+    // A bundled package keeps its words: its optional peer may find a namesake further out (see tests/npm.rs).
+    if kind == Kind::OptionalPeer && packages[owner].contains_key("inBundle") {
         return;
     }
     let target = resolve(packages, owner, name).map(str::to_owned);
@@ -201,6 +207,12 @@ fn add_edge(
 }
 
 impl Files {
+    fn shown(&self) -> String {
+        let lines =
+            self.packages.iter().map(|(location, entry)| format!("{location}: {}", Value::Object(entry.clone())));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     fn workspace(&self) -> Workspace {
         self.workspace_in_order(|keys| keys)
     }
@@ -262,6 +274,13 @@ fn pruned(workspace: &Workspace, selection: &Selection) -> PrunedInstall {
     workspace.with(|input| prune(&input, selection)).unwrap()
 }
 
+/// All files as one text.
+fn texts(install: &PrunedInstall) -> String {
+    let shown =
+        |(path, file): (&WorkspacePath, &InstallFile)| format!("== {path}\n{}", String::from_utf8_lossy(&file.bytes));
+    install.files.iter().map(shown).collect()
+}
+
 fn json_of(install: &PrunedInstall, file: &str) -> Value {
     serde_json::from_slice(&install.files[&path(file)].bytes).unwrap()
 }
@@ -305,7 +324,7 @@ proptest! {
     fn kept_entries_are_those_of_the_lockfile_and_lead_where_they_led(plan in plans()) {
         let files = files(&plan);
         let install = pruned(&files.workspace(), &selection(&plan));
-        prop_assert_eq!(install.shape, Shape::Sealed, "{:?}", install.warnings);
+        prop_assert_eq!(install.shape, Shape::Sealed, "{:?}\n{:?}\n{}", install.warnings, selection(&plan), files.shown());
         let lock = json_of(&install, "package-lock.json");
         let after: BTreeMap<String, Map<String, Value>> = lock["packages"]
             .as_object().unwrap().iter().map(|(key, entry)| (key.clone(), entry.as_object().unwrap().clone())).collect();
@@ -360,7 +379,7 @@ proptest! {
         let packages = first.members.iter().cloned().collect();
         let second = pruned(&again, &Selection { packages, ..selection(&plan) });
         prop_assert_eq!(&first.entries, &second.entries);
-        prop_assert_eq!(first.files, second.files);
+        prop_assert_eq!(texts(&first), texts(&second), "{}", files(&plan).shown());
     }
 
     /// The order of keys in any file is nobody's business.
@@ -388,8 +407,13 @@ proptest! {
         let selection = selection(&plan);
         let install = pruned(&before.workspace(), &selection);
         let mut after = before.clone();
-        let outside: Vec<&str> =
-            MEMBERS.into_iter().filter(|member| !install.members.contains(&path(member))).collect();
+        // npm decides what production needs on the tree with development dependencies: that is the inside.
+        let inside = before.workspace().with(|input| {
+            let packages = install.members.iter().cloned().collect();
+            let survey = Selection { packages, kind: ClosureKind::Build, ..selection.clone() };
+            drydock_lockfile::closure(&input, &survey).unwrap().members().clone()
+        });
+        let outside: Vec<&str> = MEMBERS.into_iter().filter(|member| !inside.contains(&path(member))).collect();
         for (index, member) in outside.iter().enumerate() {
             let added = format!("added-{index}");
             let location = if bump % 2 == 0 { format!("node_modules/{added}") } else { format!("{member}/node_modules/{added}") };
@@ -413,7 +437,7 @@ proptest! {
             manifest.insert("version".to_owned(), json!(format!("{bump}.1.0")));
             manifest.insert("description".to_owned(), json!("edited"));
         }
-        prop_assert_eq!(install.files, pruned(&after.workspace(), &selection).files);
+        prop_assert_eq!(texts(&install), texts(&pruned(&after.workspace(), &selection)), "{:?}\n{}", &selection, before.shown());
     }
 
     /// The cheap count is the true one.

@@ -1,11 +1,10 @@
 //! Which entries an install keeps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::error::LockfileError;
 use crate::install::{Closure, ClosureKind, ProductionMode, RootDependencies, Selection};
 use crate::npm::edge::EdgeKind;
-use crate::npm::flags::Flags;
 use crate::npm::graph::NpmGraph;
 use crate::npm::location::is_outside;
 use crate::npm::lock::{Edge, EntryId};
@@ -47,13 +46,15 @@ impl EntrySet {
 }
 
 /// Which edges a walk follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Walk {
+#[derive(Debug, Clone, Copy)]
+enum Walk<'s> {
     /// Everything building needs.
     Build,
     /// Without development dependencies.
     Production,
-    /// As `Build`, for npm's flags only: what is missing is not an error, because it may not be kept.
+    /// The same, with optional peers that are in this set.
+    ProductionAsNpm(&'s EntrySet),
+    /// As `Build`, to know what npm has in its tree: what is missing is not an error, because it may not be kept.
     Survey,
 }
 
@@ -87,50 +88,29 @@ impl NpmGraph<'_> {
     }
 
     /// What `npm ci --omit=dev` keeps: npm decides on the whole tree of the members it installs, development
-    /// dependencies included, and then drops what only development reaches (arborist, `calc-dep-flags.js`).
+    /// dependencies included. What only development needs is dropped, but an optional peer of what stays counts as
+    /// needed when it is in that tree for any reason (arborist, `calc-dep-flags.js`; npm/cli#7740).
     fn keep_as_npm(&self, selection: &Selection) -> Result<EntrySet, LockfileError> {
-        let strict = self.walk(&selection.packages, selection, Walk::Production)?;
-        let members: Vec<WorkspacePath> = self.members_in(&strict).into_iter().collect();
-        let links = self.member_links(&strict);
-        let survey = self.walk(&members, selection, Walk::Survey)?;
-        let flags = Flags::compute(
-            self.lock.len(),
-            |id| {
-                let place = self.lock.place(id);
-                place.target.filter(|target| *target != id)
-            },
-            |id, visit| {
-                for edge in self.edges(id) {
-                    let Some(to) = edge.to.filter(|to| survey.contains(*to)) else { continue };
-                    if id != EntryId::ROOT || Self::root_policy_admits(selection, edge.name) {
-                        visit(edge.kind, to);
-                    }
-                }
-                if id == EntryId::ROOT {
-                    for link in &links {
-                        visit(EdgeKind::Production, *link);
-                    }
-                }
-            },
-        );
-        let mut keep = strict;
-        for id in survey.iter() {
-            let flag = flags.of(id);
-            if !flag.dev && !flag.extraneous {
-                keep.insert(id);
+        let mut keep = self.walk(&selection.packages, selection, Walk::Production)?;
+        let mut members = self.members_in(&keep);
+        loop {
+            let directories: Vec<WorkspacePath> = members.iter().cloned().collect();
+            let survey = self.walk(&directories, selection, Walk::Survey)?;
+            keep = self.walk(&selection.packages, selection, Walk::ProductionAsNpm(&survey))?;
+            let found = self.members_in(&keep);
+            if found == members {
+                return Ok(keep);
             }
+            members = found; // an optional peer is a member, or needs one
         }
-        let above: Vec<EntryId> = keep.iter().collect();
-        for id in above {
-            let mut parent = self.lock.place(id).parent;
-            while let Some(id) = parent.filter(|id| keep.insert(*id)) {
-                parent = self.lock.place(id).parent;
-            }
-        }
-        Ok(keep)
     }
 
-    fn walk(&self, packages: &[WorkspacePath], selection: &Selection, walk: Walk) -> Result<EntrySet, LockfileError> {
+    fn walk(
+        &self,
+        packages: &[WorkspacePath],
+        selection: &Selection,
+        walk: Walk<'_>,
+    ) -> Result<EntrySet, LockfileError> {
         let mut walker = Walker { graph: self, keep: EntrySet::new(self.lock.len()), stack: Vec::new() };
         walker.keep.insert(EntryId::ROOT);
         for directory in packages {
@@ -206,14 +186,19 @@ impl Walker<'_, '_> {
                 self.add(inner)?;
             }
         } else if place.is_child && entry.bundles() {
+            // Its own bundle: what another package inside it bundles hangs on that package.
+            let mut bundle = HashSet::from([id]);
             for inner in lock.descendants(id).filter(|inner| lock.entry(*inner).in_bundle.0) {
-                self.add(inner)?;
+                if lock.place(inner).parent.is_some_and(|parent| bundle.contains(&parent)) {
+                    bundle.insert(inner);
+                    self.add(inner)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn visit(&mut self, id: EntryId, walk: Walk) -> Result<(), LockfileError> {
+    fn visit(&mut self, id: EntryId, walk: Walk<'_>) -> Result<(), LockfileError> {
         let graph = self.graph;
         if graph.lock.entry(id).has_shrinkwrap.0 {
             return Ok(()); // npm does not follow them; everything below is kept
@@ -224,14 +209,14 @@ impl Walker<'_, '_> {
         Ok(())
     }
 
-    fn visit_root(&mut self, selection: &Selection, walk: Walk) -> Result<(), LockfileError> {
+    fn visit_root(&mut self, selection: &Selection, walk: Walk<'_>) -> Result<(), LockfileError> {
         let graph = self.graph;
         for edge in graph.edges(EntryId::ROOT) {
             if NpmGraph::root_policy_admits(selection, edge.name) {
                 self.follow(EntryId::ROOT, edge, walk)?;
             }
         }
-        if walk == Walk::Production {
+        if matches!(walk, Walk::Production | Walk::ProductionAsNpm(_)) {
             return Ok(());
         }
         // The root's dependencies on members have no edge of their own. Those for development are tools and shared
@@ -249,17 +234,21 @@ impl Walker<'_, '_> {
         Ok(())
     }
 
-    fn follow(&mut self, from: EntryId, edge: Edge<'_>, walk: Walk) -> Result<(), LockfileError> {
-        let followed = match edge.kind {
-            EdgeKind::PeerOptional => false,
-            EdgeKind::Development => walk != Walk::Production,
-            EdgeKind::Production | EdgeKind::Optional | EdgeKind::Peer => true,
+    fn follow(&mut self, from: EntryId, edge: Edge<'_>, walk: Walk<'_>) -> Result<(), LockfileError> {
+        let production = matches!(walk, Walk::Production | Walk::ProductionAsNpm(_));
+        let followed = match (edge.kind, walk) {
+            // A bundled package keeps its words, so its optional peer would hang on nothing.
+            (EdgeKind::PeerOptional, Walk::ProductionAsNpm(tree)) => {
+                !self.graph.is_foreign(from) && edge.to.is_some_and(|to| tree.contains(to))
+            }
+            (EdgeKind::PeerOptional, _) => false,
+            (EdgeKind::Development, _) => !production,
+            (EdgeKind::Production | EdgeKind::Optional | EdgeKind::Peer, _) => true,
         };
+        let lenient = matches!(walk, Walk::Survey) || edge.kind.is_optional() || self.graph.is_foreign(from);
         match edge.to {
             Some(to) if followed => self.add(to),
-            None if followed && !edge.kind.is_optional() && walk != Walk::Survey && !self.graph.is_foreign(from) => {
-                Err(self.graph.not_in_lockfile(from, edge))
-            }
+            None if followed && !lenient => Err(self.graph.not_in_lockfile(from, edge)),
             _ => Ok(()),
         }
     }

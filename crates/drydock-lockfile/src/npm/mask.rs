@@ -120,10 +120,11 @@ impl NpmGraph<'_> {
         }
         match context.selection.shape {
             Shape::Sealed => {}
-            Shape::Raw => put(masked, "overrides", self.filtered_overrides(context)),
+            // The first rule that matches counts: these keep their order.
+            Shape::Raw => masked.extend(self.filtered_overrides(context).map(|rules| ("overrides".to_owned(), rules))),
             Shape::Whole => {
                 for key in ["overrides", "packageExtensions"] {
-                    put(masked, key, root.field(key).cloned());
+                    masked.extend(root.field(key).map(|rules| (key.to_owned(), rules.clone())));
                 }
             }
         }

@@ -122,17 +122,26 @@ impl Proof<'_, '_, '_> {
             let Some(before) = left.remove(edge.name) else {
                 return Err(self.failure(id, format!("it gained an edge to `{}`", edge.name)));
             };
+            let needed = before.to.filter(|to| !before.kind.is_optional() && !self.keep.contains(*to));
+            if let Some(needed) = needed.filter(|_| !foreign) {
+                let reason = format!("`{}`, which it needs, is not kept", self.whole.lock.location(needed));
+                return Err(self.failure(id, reason));
+            }
             let expected = before.to.filter(|to| self.keep.contains(*to)).map(|to| self.whole.lock.location(to));
             let found = edge.to.map(|to| self.pruned.lock.location(to));
+            // An optional peer that is not kept may find a namesake further out, and npm is content when it will do.
+            let satisfied = |to| is_satisfied(edge.spec, self.pruned.candidate(to), from);
+            let namesake =
+                before.kind == EdgeKind::PeerOptional && expected.is_none() && edge.to.is_some_and(satisfied);
             // npm does not follow what a package with its own shrinkwrap says.
-            if expected != found && !self.whole.lock.entry(id).has_shrinkwrap.0 {
+            if expected != found && !namesake && !self.whole.lock.entry(id).has_shrinkwrap.0 {
                 let place = |location: Option<&str>| location.map_or("nothing".to_owned(), |at| format!("`{at}`"));
                 return Err(self
                     .failure(id, format!("`{}` would be {} instead of {}", edge.name, place(found), place(expected))));
             }
             let Some(to) = edge.to.filter(|_| !foreign) else { continue };
             let overridden = self.selection.shape == Shape::Raw && self.whole.input.root.field("overrides").is_some();
-            if !overridden && !is_satisfied(edge.spec, self.pruned.candidate(to), from) {
+            if !overridden && !satisfied(to) {
                 return Err(self.failure(id, format!("`{}` does not satisfy `{}`", edge.name, edge.spec)));
             }
         }
