@@ -731,8 +731,8 @@ fn raw_keeps_ranges_and_the_overrides_that_matter() {
         "a"
       ],
       "overrides": {
-        "pinned": "1.1.0",
-        "x": "$pinned-x"
+        "x": "$pinned-x",
+        "pinned": "1.1.0"
       }
     }
     "#);
