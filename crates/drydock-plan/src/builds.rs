@@ -1,10 +1,10 @@
 //! Stages that build a package.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_diagnostics::{Snippet, Warning};
-use drydock_lockfile::{PrunedInstall, WorkspacePath};
-use drydock_workspace::inspect::ForeignRead;
+use drydock_lockfile::{PackageName, PrunedInstall, WorkspacePath};
+use drydock_workspace::inspect::{ForeignRead, Place};
 use drydock_workspace::{EdgeKind, PackageManager};
 use indexmap::IndexMap;
 
@@ -38,17 +38,21 @@ impl Planner<'_> {
         }
         before.extend(self.lifecycle_of(member));
         self.elsewhere(member, &mut reads)?;
+        // What another build hands on comes from there.
+        reads.retain(|path| !copies.iter().flat_map(|copy| &copy.paths).any(|copied| path.is_within(copied)));
         self.warn_of_undeclared(member);
         // What lies in its own folder comes with its sources, except what belongs to members inside that folder.
         let root_files = outermost(reads).into_iter().filter(|path| !self.is_own(member, path)).collect();
         let sources = self.all_files(member);
-        let visible: BTreeSet<&WorkspacePath> =
-            std::iter::once(member).chain(inputs).map(|input| self.members.path(input)).collect();
         let executables = install
             .chmod_bins
             .iter()
-            .filter(|bin| visible.iter().any(|path| bin.is_within(path)))
-            .filter(|bin| !self.is_written(bin))
+            .filter(|bin| {
+                let Some(holder) = self.members.holding(bin) else { return false };
+                // What another build hands on was made executable there.
+                let comes = holder == member || (inputs.contains(&holder) && !self.facts[&holder].writes(bin));
+                comes && self.facts[&holder].has_file(bin)
+            })
             .cloned()
             .collect();
         let facts = &self.facts[&member];
@@ -103,10 +107,9 @@ impl Planner<'_> {
     /// What the build of a package writes, or its whole folder.
     pub(crate) fn outputs(&self, member: Member) -> Vec<WorkspacePath> {
         match &self.facts[&member].outputs {
-            Some(outputs) if !outputs.whole_package => {
-                outermost(outputs.paths.iter().map(|output| output.path.clone()))
-            }
-            _ => vec![self.members.path(member).clone()],
+            // A whole package is among its paths, beside what its build writes elsewhere.
+            Some(outputs) => outermost(outputs.paths.iter().map(|output| output.path.clone())),
+            None => vec![self.members.path(member).clone()],
         }
     }
 
@@ -120,10 +123,6 @@ impl Planner<'_> {
 
     fn is_own(&self, member: Member, path: &WorkspacePath) -> bool {
         self.members.holding(path) == Some(member) && self.facts[&member].files_within(path).next().is_some()
-    }
-
-    fn is_written(&self, path: &WorkspacePath) -> bool {
-        self.members.holding(path).and_then(|member| self.facts.get(&member)).is_some_and(|facts| facts.writes(path))
     }
 
     fn lifecycle_of(&self, member: Member) -> Vec<lifecycle::Step> {
@@ -150,40 +149,54 @@ impl Planner<'_> {
                 reads.insert(read.path);
             }
         }
+        let mut unsaid: BTreeMap<PackageName, Vec<ForeignRead>> = BTreeMap::new();
         for foreign in found.foreign_files {
             if !self.context.add_path(&foreign.read.path)? {
                 continue;
             }
+            reads.insert(foreign.read.path.clone());
             let said = configured.into_iter().flatten().any(|path| foreign.read.path.is_within(path));
             if !said {
-                let warning = self.foreign(member, &foreign)?;
-                self.warnings.push(warning);
+                unsaid.entry(foreign.package.clone()).or_default().push(foreign);
             }
-            reads.insert(foreign.read.path);
+        }
+        for (package, reads) in unsaid {
+            let warning = self.foreign(member, &package, &reads)?;
+            self.warnings.push(warning);
         }
         Ok(())
     }
 
-    fn foreign(&self, member: Member, foreign: &ForeignRead) -> Result<Warning, PlanError> {
-        let ForeignRead { package, read } = foreign;
-        let by = &read.read_by;
-        let place = by.line.map_or_else(|| by.file.to_string(), |line| format!("{}:{line}", by.file));
-        let what = if read.directory { "files" } else { "a file" };
-        let message = format!("`{place}` reads {what} of the package `{package}`: `{}`", read.path);
+    /// Says that the build of `member` reads files of another package that no manifest mentions.
+    fn foreign(&self, member: Member, package: &PackageName, reads: &[ForeignRead]) -> Result<Warning, PlanError> {
         let name = self.members.name(member);
+        let paths: BTreeSet<&WorkspacePath> = reads.iter().map(|foreign| &foreign.read.path).collect();
+        let shown: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+        let readers: BTreeSet<String> = reads.iter().map(|foreign| place(&foreign.read.read_by)).collect();
+        let message = format!(
+            "the build of `{name}` reads {} of the package `{package}` ({})",
+            shown.join(", "),
+            Vec::from_iter(readers).join(", ")
+        );
+        let listed: Vec<String> =
+            outermost(paths.into_iter().cloned()).iter().map(|path| format!("{path:?}")).collect();
         let help = format!(
-            "the build of `{name}` gets it; to make it part of the configuration, write `root-files = [\"{}\"]` under \
-             `[package.{}]`, or export it from `{package}`",
-            read.path,
+            "it gets them; to make that part of the configuration, write `root-files = [{}]` under `[package.{}]`, or \
+             export them from `{package}`",
+            listed.join(", "),
             key_part(name.as_str())
         );
-        let warning = Warning::new("foreign-file", message).with_help(help);
-        let Some(line) = by.line else { return Ok(warning) };
-        let Some(bytes) = self.workspace.tree.read(&by.file)? else { return Ok(warning) };
-        let Some(snippet) = line_snippet(&by.file, &String::from_utf8_lossy(&bytes), line, &read.why) else {
-            return Ok(warning);
-        };
-        Ok(warning.with_snippet(snippet))
+        let mut warning = Warning::new("foreign-file", message).with_help(help);
+        for foreign in reads {
+            let by = &foreign.read.read_by;
+            let Some(line) = by.line else { continue };
+            let Some(bytes) = self.workspace.tree.read(&by.file)? else { continue };
+            let snippet = line_snippet(&by.file, &String::from_utf8_lossy(&bytes), line, &foreign.read.why);
+            if let Some(snippet) = snippet.filter(|snippet| !warning.snippets.contains(snippet)) {
+                warning = warning.with_snippet(snippet);
+            }
+        }
+        Ok(warning)
     }
 
     fn warn_of_undeclared(&mut self, member: Member) {
@@ -209,6 +222,10 @@ fn own_modules(path: &WorkspacePath, manager: PackageManager, install: &PrunedIn
         || path.is_root()
         || install.entries.range(prefix.clone()..).next().is_some_and(|entry| entry.starts_with(&prefix));
     places.then_some(modules)
+}
+
+fn place(place: &Place) -> String {
+    place.line.map_or_else(|| place.file.to_string(), |line| format!("{}:{line}", place.file))
 }
 
 /// The 1-based `line` of a file, its blanks at both ends left out.

@@ -38,13 +38,16 @@ impl Facts {
         if let Some(excluded) = excluded(members, member)? {
             files.retain(|file| !file.path.strip_prefix(&package.path).is_some_and(|inside| excluded.is_match(inside)));
         }
-        let built = members.is_built(member);
-        let outputs = match members.settings(member).and_then(|settings| settings.outputs.as_ref()) {
-            _ if !built => None,
-            Some(configured) => Some(configured_outputs(members, member, configured)?),
-            None => Some(inspect::outputs(workspace, package)?),
+        let configured = members.settings(member).and_then(|settings| settings.outputs.as_ref());
+        let outputs = match (members.build_script(member), configured) {
+            (None, _) => None,
+            (Some(_), Some(configured)) => Some(configured_outputs(members, member, configured)?),
+            (Some(script), None) => Some(inspect::outputs_of_script(workspace, package, script)?),
         };
-        let reads = if built { inspect::config_reads(workspace, package)? } else { ConfigReads::default() };
+        let reads = match members.build_script(member) {
+            Some(script) => inspect::config_reads_of_script(workspace, package, script)?,
+            None => ConfigReads::default(),
+        };
         Ok(Self { files, outputs, reads })
     }
 

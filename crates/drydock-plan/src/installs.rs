@@ -43,8 +43,8 @@ pub(crate) struct Group {
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     /// All of them.
-    pub(crate) groups: Vec<Group>,
-    /// By member that is built: its install's place in `groups`.
+    pub(crate) all: Vec<Group>,
+    /// By member that is built: its install's place in `all`.
     pub(crate) of: BTreeMap<Member, usize>,
     /// Why they are as they are.
     pub(crate) decision: Option<Decision>,
@@ -102,7 +102,7 @@ impl Installer<'_> {
             .collect();
         match self.settings.install {
             InstallStrategy::Shared => Ok(self.shared(&parts, names, None)),
-            InstallStrategy::Package => self.by_package(&parts, names),
+            InstallStrategy::Package => Ok(self.by_package(&parts, names)),
             InstallStrategy::Target => {
                 let drafts = self.drafts(&parts)?;
                 Ok(self.finish(drafts, names, None))
@@ -134,10 +134,10 @@ impl Installer<'_> {
         }
         let of = members.iter().filter(|member| self.members.is_built(**member)).map(|member| (*member, 0)).collect();
         let decision = because.map(|because| decision("shared", because));
-        Groups { groups: vec![Group { id: names.stage("install"), members }], of, decision }
+        Groups { all: vec![Group { id: names.stage("install"), members }], of, decision }
     }
 
-    fn by_package(&self, parts: &[(&Deliverable, BTreeSet<Member>)], names: &mut Names) -> Result<Groups, PlanError> {
+    fn by_package(&self, parts: &[(&Deliverable, BTreeSet<Member>)], names: &mut Names) -> Groups {
         let all: BTreeSet<Member> = parts.iter().flat_map(|(_, members)| members).copied().collect();
         let built: Vec<Member> = all.into_iter().filter(|member| self.members.is_built(*member)).collect();
         let short = crate::names::short_names(built.iter().map(|member| self.members.name(*member)));
@@ -145,11 +145,11 @@ impl Installer<'_> {
         for member in built {
             let mut members = self.members.inputs(member);
             members.insert(member);
-            groups.of.insert(member, groups.groups.len());
+            groups.of.insert(member, groups.all.len());
             let id = names.stage(&format!("install-{}", short[self.members.name(member)]));
-            groups.groups.push(Group { id, members });
+            groups.all.push(Group { id, members });
         }
-        Ok(groups)
+        groups
     }
 
     fn drafts(&self, parts: &[(&Deliverable, BTreeSet<Member>)]) -> Result<Vec<Draft>, PlanError> {
@@ -216,7 +216,7 @@ impl Installer<'_> {
                 [first, ..] => format!("install-{first}-and-others"),
                 [] => unreachable!("a draft begins with one name"),
             };
-            groups.groups.push(Group { id: names.stage(&wanted), members: draft.members });
+            groups.all.push(Group { id: names.stage(&wanted), members: draft.members });
         }
         groups
     }

@@ -21,6 +21,7 @@ mod model;
 mod names;
 mod nginx;
 mod node;
+mod patches;
 mod plan;
 mod runtime;
 mod script;

@@ -264,7 +264,7 @@ pub struct RuntimeStage {
     pub from: StageId,
     /// The target.
     pub target: TargetName,
-    /// What it holds beside node_modules.
+    /// What it holds beside `node_modules`.
     pub copies: Vec<RuntimeCopy>,
     /// Commands that run once the files are there, before the user is set, in order: folder and exec form.
     pub setup: Vec<(WorkspacePath, Vec<String>)>,

@@ -64,10 +64,9 @@ impl Names {
     /// `wanted` when it is free, else the first free of `wanted-2`, `wanted-3`, ….
     pub(crate) fn take(&mut self, wanted: &str) -> String {
         let free = |name: &String| !RESERVED.contains(&name.as_str()) && !self.taken.contains(name);
-        let name = std::iter::once(wanted.to_owned())
-            .chain((2_u32..).map(|number| format!("{wanted}-{number}")))
-            .find(free)
-            .expect("numbers do not run out");
+        let numbered = (2..=self.taken.len() + 2).map(|number| format!("{wanted}-{number}"));
+        let mut candidates = std::iter::once(wanted.to_owned()).chain(numbered);
+        let name = candidates.find(free).expect("there are more numbers than names taken");
         self.taken.insert(name.clone());
         name
     }

@@ -21,6 +21,7 @@ use crate::model::{
 };
 use crate::names::{Names, short_names};
 use crate::node;
+use crate::patches::patches;
 use crate::settings::Settings;
 use crate::targets::{self, FoundTarget, Targets};
 
@@ -131,19 +132,19 @@ impl Planner<'_> {
         let mut stages = Vec::new();
         let begun: BTreeSet<&StageId> =
             services.iter().map(|(name, _)| &layout.bases[*name]).chain(groups.iter().map(|_| &layout.base)).collect();
-        self.bases(image, layout, &begun, &mut stages);
+        bases(image, layout, &begun, &mut stages);
         for group in &groups {
-            let group = &layout.groups.groups[*group];
+            let group = &layout.groups.all[*group];
             let stage =
                 self.install(&group.id, &layout.base, InstallPurpose::Build, &group.members, &pruned[&group.id]);
             stages.push(stage?);
         }
         for member in &builds {
-            let from = &layout.groups.groups[layout.groups.of[member]].id;
+            let from = &layout.groups.all[layout.groups.of[member]].id;
             let stage = self.build(*member, from, &pruned[from])?;
             stages.push(stage);
         }
-        let mut installed: BTreeSet<&StageId> = BTreeSet::new();
+        let mut emitted: BTreeSet<&StageId> = BTreeSet::new();
         for name in selected {
             let target = &found.targets[name];
             if target.kind == TargetKind::Static {
@@ -152,12 +153,13 @@ impl Planner<'_> {
                 continue;
             }
             let id = &layout.production_ids[name];
-            if installed.insert(id) {
+            if emitted.insert(id) {
                 let from = &layout.bases[name];
                 let stage = self.install(id, from, InstallPurpose::Production, &production[id], &pruned[id])?;
                 stages.push(stage);
             }
-            let stage = self.runtime(name, target, id, &pruned[id])?;
+            let stage =
+                self.runtime(name, target, &Production { id, base: &layout.bases[name], install: &pruned[id] })?;
             stages.push(stage);
         }
 
@@ -204,28 +206,6 @@ impl Planner<'_> {
         }
     }
 
-    /// The base stages that are begun with, and those these add to.
-    fn bases(&self, image: &ImageRef, layout: &Layout, begun: &BTreeSet<&StageId>, stages: &mut Vec<Stage>) {
-        let base = |image: Option<&ImageRef>, from: Option<&StageId>, system_packages: &[String]| {
-            StageKind::Base(BaseStage {
-                image: image.cloned(),
-                from: from.cloned(),
-                system_packages: system_packages.to_vec(),
-                env: IndexMap::new(),
-            })
-        };
-        let others: Vec<&RuntimeBase> = layout.runtime_bases.iter().filter(|other| begun.contains(&other.id)).collect();
-        let on_base = others.iter().any(|other| other.image.is_none());
-        if begun.contains(&layout.base) || on_base {
-            stages.push(Stage { id: layout.base.clone(), kind: base(Some(image), None, &[]), comment: None });
-        }
-        for other in others {
-            let from = other.image.is_none().then_some(&layout.base);
-            let kind = base(other.image.as_ref(), from, &other.system_packages);
-            stages.push(Stage { id: other.id.clone(), kind, comment: None });
-        }
-    }
-
     fn install(
         &mut self,
         id: &StageId,
@@ -249,10 +229,10 @@ impl Planner<'_> {
                 files.push(path.clone());
             }
         }
-        self.warnings.extend(pruned.warnings.iter().cloned());
-        let mut system_packages: BTreeSet<&str> = BTreeSet::new();
+        let (patches, warning) = patches(self.workspace, &mut self.context, id, pruned)?;
+        files.extend(patches.files);
+        self.warnings.extend(pruned.warnings.iter().cloned().chain(warning));
         if pruned.needs_node_gyp() {
-            system_packages.extend(NODE_GYP);
             let compiled: BTreeSet<&str> = pruned
                 .native_addons
                 .iter()
@@ -262,11 +242,8 @@ impl Planner<'_> {
             self.decisions.push(Decision {
                 subject: format!("stage {id}"),
                 choice: format!("adds {}", NODE_GYP.join(", ")),
-                because: format!("{} compile when they are installed", Vec::from_iter(compiled).join(", ")),
+                because: format!("the install compiles {}", Vec::from_iter(compiled).join(", ")),
             });
-        }
-        if pruned.needs_git {
-            system_packages.extend(GIT);
         }
         let stage = InstallStage {
             from: from.clone(),
@@ -275,15 +252,54 @@ impl Planner<'_> {
             manager: self.workspace.manager,
             packages: self.members.names(members),
             entries: pruned.packages,
-            system_packages: system_packages.into_iter().map(str::to_owned).collect(),
+            system_packages: tools(pruned).into_iter().map(str::to_owned).collect(),
             files,
             env: self.settings.env.clone(),
             npmrc_secret: pruned.npmrc_secret,
             npmrc_variables: pruned.npmrc_variables.iter().cloned().collect(),
-            after: Vec::new(),
+            after: patches.command.into_iter().collect(),
         };
         Ok(Stage { id: id.clone(), kind: StageKind::Install(stage), comment: None })
     }
+}
+
+/// The base stages that are begun with, and those these add to.
+fn bases(image: &ImageRef, layout: &Layout, begun: &BTreeSet<&StageId>, stages: &mut Vec<Stage>) {
+    let base = |image: Option<&ImageRef>, from: Option<&StageId>, system_packages: &[String]| {
+        StageKind::Base(BaseStage {
+            image: image.cloned(),
+            from: from.cloned(),
+            system_packages: system_packages.to_vec(),
+            env: IndexMap::new(),
+        })
+    };
+    let others: Vec<&RuntimeBase> = layout.runtime_bases.iter().filter(|other| begun.contains(&other.id)).collect();
+    let on_base = others.iter().any(|other| other.image.is_none());
+    if begun.contains(&layout.base) || on_base {
+        stages.push(Stage { id: layout.base.clone(), kind: base(Some(image), None, &[]), comment: None });
+    }
+    for other in others {
+        let from = other.image.is_none().then_some(&layout.base);
+        let kind = base(other.image.as_ref(), from, &other.system_packages);
+        stages.push(Stage { id: other.id.clone(), kind, comment: None });
+    }
+}
+
+/// The system packages that an install needs and nothing else does.
+pub(crate) fn tools(install: &PrunedInstall) -> BTreeSet<&'static str> {
+    let compile = if install.needs_node_gyp() { &NODE_GYP[..] } else { &[] };
+    let fetch = if install.needs_git { &GIT[..] } else { &[] };
+    compile.iter().chain(fetch).copied().collect()
+}
+
+/// The production install that an image takes its dependencies from.
+pub(crate) struct Production<'a> {
+    /// Its stage.
+    pub(crate) id: &'a StageId,
+    /// What that stage begins with.
+    pub(crate) base: &'a StageId,
+    /// What it installs.
+    pub(crate) install: &'a PrunedInstall,
 }
 
 /// The names of all stages that any selection can have, and how they hang together. Depends on the workspace and the
@@ -360,13 +376,12 @@ fn runtime_bases(
             continue;
         }
         let same = made.iter().find(|other| other.image == image && other.system_packages == system_packages);
-        let id = match same {
-            Some(other) => other.id.clone(),
-            None => {
-                let id = names.stage(&format!("runtime-base-{name}"));
-                made.push(RuntimeBase { id: id.clone(), image, system_packages });
-                id
-            }
+        let id = if let Some(other) = same {
+            other.id.clone()
+        } else {
+            let id = names.stage(&format!("runtime-base-{name}"));
+            made.push(RuntimeBase { id: id.clone(), image, system_packages });
+            id
         };
         bases.insert(name.clone(), id);
     }
@@ -411,7 +426,7 @@ fn prune_all(
     production: &BTreeMap<&StageId, BTreeSet<Member>>,
 ) -> Result<BTreeMap<StageId, PrunedInstall>, PlanError> {
     let builds = groups.iter().map(|group| {
-        let group = &layout.groups.groups[*group];
+        let group = &layout.groups.all[*group];
         (group.id.clone(), installer.build_selection(&group.members))
     });
     let runs = production.iter().map(|(id, members)| ((*id).clone(), installer.production_selection(members)));

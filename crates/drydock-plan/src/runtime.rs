@@ -19,7 +19,7 @@ use crate::model::{
     TargetKind, TargetName,
 };
 use crate::nginx;
-use crate::plan::{Planner, ROOT};
+use crate::plan::{Planner, Production, ROOT, tools};
 use crate::script::{self, Script};
 use crate::targets::FoundTarget;
 
@@ -80,14 +80,18 @@ impl Planner<'_> {
         &mut self,
         name: &TargetName,
         target: &FoundTarget,
-        from: &StageId,
-        production: &PrunedInstall,
+        production: &Production<'_>,
     ) -> Result<Stage, PlanError> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
         let launch = target.launch.clone().expect("a service has a command");
         let configured = self.settings.targets.get(name).cloned().unwrap_or_default();
         let running = self.in_build_order(&self.members.running([own]));
         let mut copies = Copies::default();
+        // An install that brought tools to compile or fetch with is not what an image begins with.
+        let apart = !tools(production.install).is_empty();
+        if apart {
+            copies.add(CopySource::Stage(production.id.clone()), [WorkspacePath::root()]);
+        }
         self.manifests(&running, &mut copies);
         for member in running.iter().filter(|member| **member != own) {
             self.running_dependency(*member, &mut copies);
@@ -100,16 +104,16 @@ impl Planner<'_> {
             self.configured_file(name, path, &mut copies)?;
         }
         self.own_files(name, own, &launch, &mut copies);
-        let bins = bins(self.workspace.manager, production);
+        let bins = bins(self.workspace.manager, production.install);
         self.check_command(name, own, &launch, bins.as_ref());
         let mut env = IndexMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
         env.extend(target.env.clone());
         env.extend(configured.env);
         let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
         let mut setup = self.setup(name, &running, bins.as_ref());
-        setup.extend(self.make_executable(&launch, &running, production));
+        setup.extend(self.make_executable(&launch, &running, production.install));
         let stage = RuntimeStage {
-            from: from.clone(),
+            from: if apart { production.base } else { production.id }.clone(),
             target: name.clone(),
             copies: copies.finish(),
             setup,
@@ -130,12 +134,11 @@ impl Planner<'_> {
     pub(crate) fn site(&mut self, name: &TargetName, target: &FoundTarget) -> Result<Stage, PlanError> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
         let served = self.served(name, target, own)?;
-        let source = match self.build_ids.get(&own) {
-            Some(id) => CopySource::Stage(id.clone()),
-            None => {
-                self.context.add_path(&served)?;
-                CopySource::Context
-            }
+        let source = if let Some(id) = self.build_ids.get(&own) {
+            CopySource::Stage(id.clone())
+        } else {
+            self.context.add_path(&served)?;
+            CopySource::Context
         };
         let port = target.port.expect("a static target is given a port");
         let configuration =
@@ -240,12 +243,11 @@ impl Planner<'_> {
     }
 
     fn asset(&mut self, member: Member, copies: &mut Copies) {
-        match self.build_ids.get(&member).cloned() {
-            Some(id) => copies.add(CopySource::Stage(id), self.outputs(member)),
-            None => {
-                let paths = self.all_files(member);
-                copies.add(CopySource::Context, paths);
-            }
+        if let Some(id) = self.build_ids.get(&member) {
+            copies.add(CopySource::Stage(id.clone()), self.outputs(member));
+        } else {
+            let paths = self.all_files(member);
+            copies.add(CopySource::Context, paths);
         }
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::error::PlanError;
 use crate::input::InstallInput;
-use crate::model::ContextFile;
+use crate::model::{ContextContent, ContextFile};
 
 /// Files of the root that tools find without being told.
 const ROOT_FILES: [&str; 8] =
@@ -79,8 +79,8 @@ pub fn subset(workspace: &Workspace, package: &PackageName, options: SubsetOptio
         context.into_files().into_iter().map(|file| (file.path.clone(), file)).collect();
     for (path, bytes) in generated(workspace, &pruned, options) {
         let executable = files.get(&path).is_some_and(|file| file.executable);
-        let content = crate::model::ContextContent::Bytes(bytes);
-        files.insert(path.clone(), ContextFile { path, executable, content });
+        let file = ContextFile { path: path.clone(), executable, content: ContextContent::Bytes(bytes) };
+        files.insert(path, file);
     }
     Ok(Subset {
         files: files.into_values().collect(),

@@ -1,5 +1,11 @@
 //! What a user is told when there is no plan.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test stops at what it does not expect; snapshots are long"
+)]
+
 mod support;
 
 use drydock_diagnostics::Diagnose;

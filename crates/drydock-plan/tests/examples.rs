@@ -1,5 +1,11 @@
 //! The repository's own examples, planned end to end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test stops at what it does not expect; snapshots are long"
+)]
+
 mod support;
 
 use drydock_plan::{PackageName, Settings, TargetName, TargetSettings};
@@ -59,7 +65,7 @@ fn chat_is_one_service_that_holds_its_front_end() {
       writes packages/client/dist
 
     build-client: build @chat/client from install-client
-      reads packages/client/package.json packages/client/src/theme/colors.cjs packages/data-provider/package.json tsconfig.base.json
+      reads package.json packages/client/package.json packages/client/src packages/client/tailwind.preset.cjs packages/data-provider/package.json tsconfig.base.json
       takes packages/data-provider/dist of build-data-provider
       takes packages/client/dist of build-ui
       sources client
@@ -89,8 +95,8 @@ fn chat_is_one_service_that_holds_its_front_end() {
     target api: port = 3080 (the configuration says so)
     ");
     insta::assert_snapshot!(warnings(&plan), @r#"
-    foreign-file: `client/tailwind.config.cjs:1` reads a file of the package `@chat/ui`: `packages/client/src/theme/colors.cjs`
-      the build of `@chat/client` gets it; to make it part of the configuration, write `root-files = ["packages/client/src/theme/colors.cjs"]` under `[package."@chat/client"]`, or export it from `@chat/ui`
+    foreign-file: the build of `@chat/client` reads `packages/client/src`, `packages/client/tailwind.preset.cjs` of the package `@chat/ui` (client/tailwind.config.cjs:2, client/tailwind.config.cjs:7)
+      it gets them; to make that part of the configuration, write `root-files = ["packages/client/src", "packages/client/tailwind.preset.cjs"]` under `[package."@chat/client"]`, or export them from `@chat/ui`
     "#);
     insta::assert_snapshot!(context(&plan), @r"
     + .drydock/install/install-api/package-lock.json
@@ -205,7 +211,7 @@ fn rag_needs_no_configuration() {
     target backend: command = fastify start -l info dist/app.js (src/backend/package.json has the script `start`: `fastify start -l info dist/app.js`)
     target backend: port = 3000 (`fastify` listens on it by default)
     target backend: files = without src, tsconfig.json (its build writes src/backend/dist, and nothing says that these are read when it runs)
-    target frontend = static (it has an index.html and builds with vite)
+    target frontend = static (it has src/frontend/index.html, and its build is Vite's)
     target ingestion = service (src/ingestion/package.json has the script `start`: `fastify start -l info dist/app.js -p 3001`)
     target ingestion: command = fastify start -l info dist/app.js -p 3001 (src/ingestion/package.json has the script `start`: `fastify start -l info dist/app.js -p 3001`)
     target ingestion: port = 3001 (its command says so)

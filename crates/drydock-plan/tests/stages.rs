@@ -1,5 +1,11 @@
 //! What stages get, and from where.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test stops at what it does not expect; snapshots are long"
+)]
+
 mod support;
 
 use drydock_plan::{
@@ -212,13 +218,12 @@ fn what_manifests_declare_comes_along() {
       sources lib
       chmod lib/bin/lib.js
       run npm run build
-      writes lib/dist
+      writes lib/bin/lib.js lib/dist lib/preset.cjs lib/static lib/templates
 
     build-api: build api from install
-      reads lib/bin/lib.js lib/package.json lib/preset.cjs lib/src lib/static lib/templates
-      takes lib/dist of build-lib
+      reads lib/package.json lib/src
+      takes lib/bin/lib.js lib/dist lib/preset.cjs lib/static lib/templates of build-lib
       sources api
-      chmod lib/bin/lib.js
       run npm run build
       writes api/dist
 
@@ -227,8 +232,8 @@ fn what_manifests_declare_comes_along() {
       input .drydock/install/runtime-deps-api
 
     api: service from runtime-deps-api
-      copy lib/package.json package.json lib/bin/lib.js lib/preset.cjs lib/static lib/templates
-      copy lib/dist of build-lib
+      copy lib/package.json package.json
+      copy lib/bin/lib.js lib/dist lib/preset.cjs lib/static lib/templates of build-lib
       copy api
       copy api/dist of build-api
       env NODE_ENV=production
@@ -309,8 +314,6 @@ fn the_command_of_a_built_package_decides_what_its_image_holds() {
       copy api/build api/dist of build-api
       env NODE_ENV=production
       command in api: ["node", "build/index.js"]
-    command-file-unknown: the command of `api` runs `api/build/index.js`, which is neither in the tree nor in what the build of `api` is known to write (`api/dist`)
-      write `outputs` under `[package.api]`
     "#);
 }
 
@@ -565,4 +568,133 @@ fn a_repository_of_one_package_is_planned() {
       port 3000
       command in .: ["node", "dist/index.js"]
     "#);
+}
+
+#[test]
+fn patches_are_applied_to_what_is_installed() {
+    let monorepo = |map: &str| {
+        Monorepo::new([
+            service("api", "api").needs(&["express", "lib"]),
+            Member::library("lib", "lib"),
+            service("other", "other").needs(&["koa"]),
+        ])
+        .root("scripts", json!({ "postinstall": "patch-package" }))
+        .root(map, json!({ "patch-package": "*" }))
+        .file("patches/express+1.0.0.patch", "")
+        .file("patches/koa+1.0.0.patch", "")
+    };
+    let installs = |monorepo: &Monorepo| {
+        let plan = planned(&monorepo.load(), &Settings::default(), &["api"]).unwrap();
+        let stages = plan.stages.iter().filter(|stage| matches!(stage.kind, drydock_plan::StageKind::Install(_)));
+        format!("{}{}", stages.map(support::stage).collect::<String>(), warnings(&plan))
+    };
+    insta::assert_snapshot!(installs(&monorepo("dependencies")), @r"
+    install: Build install from base
+      for lib
+      input .drydock/install/install
+    runtime-deps-api: Production install from base
+      for api, lib
+      files patches/express+1.0.0.patch
+      input .drydock/install/runtime-deps-api
+      then ./node_modules/.bin/patch-package
+    ");
+    insta::assert_snapshot!(installs(&monorepo("devDependencies")), @r"
+    install: Build install from base
+      for lib
+      input .drydock/install/install
+    runtime-deps-api: Production install from base
+      for api, lib
+      input .drydock/install/runtime-deps-api
+    patches-not-applied: the stage `runtime-deps-api` installs without patch-package, so it applies no `patches/express+1.0.0.patch`
+      move patch-package from the root's devDependencies to its dependencies, and run `npm install`
+    ");
+}
+
+#[test]
+fn a_site_is_served_by_nginx() {
+    let monorepo = Monorepo::new([Member::new("web", "web").script("build", "vite build").develops_with(&["vite"])])
+        .file("web/index.html", "<!doctype html>")
+        .file("web/vite.config.js", "export default { build: { outDir: 'out' } }");
+    let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+    insta::assert_snapshot!(stages(&plan), @r"
+    base: base from node:24-bookworm-slim
+
+    install: Build install from base
+      for web
+      input .drydock/install/install
+
+    build-web: build web from install
+      sources web
+      run npm run build
+      writes web/out
+
+    web: static from nginxinc/nginx-unprivileged:stable-bookworm
+      serves web/out of build-web on 8080
+    ");
+    let target =
+        TargetSettings { kind: Some(drydock_plan::TargetKind::Static), port: Some(9090), ..Default::default() };
+    let settings = Settings { targets: [(TargetName::new("pages"), target)].into(), ..Settings::default() };
+    let unbuilt = Monorepo::new([Member::new("pages", "pages")]).file("pages/public/index.html", "");
+    insta::assert_snapshot!(stages(&planned(&unbuilt.load(), &settings, &[]).unwrap()), @r"
+    pages: static from nginxinc/nginx-unprivileged:stable-bookworm
+      serves pages/public of context on 9090
+    ");
+}
+
+#[test]
+fn native_addons_bring_their_tools_into_their_install_only() {
+    let tree = r#"
+//- package.json
+{ "name": "root", "workspaces": ["api", "web"] }
+//- api/package.json
+{ "name": "api", "scripts": { "start": "node index.js" }, "dependencies": { "bcrypt": "*" } }
+//- api/index.js
+//- web/package.json
+{ "name": "web", "scripts": { "start": "node index.js" } }
+//- web/index.js
+//- package-lock.json
+{ "name": "root", "lockfileVersion": 3, "requires": true, "packages": {
+  "": { "name": "root", "workspaces": ["api", "web"] },
+  "api": { "dependencies": { "bcrypt": "*" } },
+  "web": {},
+  "node_modules/api": { "resolved": "api", "link": true },
+  "node_modules/web": { "resolved": "web", "link": true },
+  "node_modules/node-addon-api": { "version": "8.0.0", "integrity": "sha512-x" },
+  "node_modules/bcrypt": { "version": "6.0.0", "integrity": "sha512-x", "hasInstallScript": true,
+    "dependencies": { "node-addon-api": "^8.0.0" } } } }
+"#;
+    let plan = planned(&support::fixture(tree), &Settings::default(), &[]).unwrap();
+    insta::assert_snapshot!(stages(&plan), @r#"
+    base: base from node:24-bookworm-slim
+
+    runtime-deps-api: Production install from base
+      for api
+      system g++ make python3
+      input .drydock/install/runtime-deps-api
+
+    api: service from base
+      copy . of runtime-deps-api
+      copy package.json api
+      env NODE_ENV=production
+      command in api: ["node", "index.js"]
+
+    runtime-deps-web: Production install from base
+      for web
+      input .drydock/install/runtime-deps-web
+
+    web: service from runtime-deps-web
+      copy package.json web
+      env NODE_ENV=production
+      command in web: ["node", "index.js"]
+    "#);
+    insta::assert_snapshot!(decisions(&plan), @r"
+    node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
+    stage runtime-deps-api = adds python3, make, g++ (the install compiles bcrypt)
+    target api = service (api/package.json has the script `start`: `node index.js`)
+    target api: command = node index.js (api/package.json has the script `start`: `node index.js`)
+    target api: port = none (nothing says that it listens)
+    target web = service (web/package.json has the script `start`: `node index.js`)
+    target web: command = node index.js (web/package.json has the script `start`: `node index.js`)
+    target web: port = none (nothing says that it listens)
+    ");
 }

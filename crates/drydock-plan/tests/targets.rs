@@ -1,5 +1,11 @@
 //! Which images are found, and why.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test stops at what it does not expect; snapshots are long"
+)]
+
 mod support;
 
 use drydock_plan::{PackageName, Settings, TargetKind, TargetName, TargetSettings, targets};
@@ -67,7 +73,7 @@ fn services_are_what_something_runs() {
     nest: Service nest
       target nest = service: nest/package.json has the script `start:prod`: `node dist/main`
       target nest: command = node dist/main: nest/package.json has the script `start:prod`: `node dist/main`
-      target nest: port = none: nothing says that it listens
+      target nest: port = 3000: nothing names its port, and @nestjs/core is most often given this one
     piped: Service piped
       target piped = service: piped/package.json has the script `start`: `node server.js | pino-pretty`, and it pipes, so npm runs it
       target piped: command = npm start --workspace=piped: piped/package.json has the script `start`: `node server.js | pino-pretty`, and it pipes, so npm runs it
@@ -140,7 +146,7 @@ fn a_front_end_that_nobody_serves_is_a_site() {
       target api: command = node index.js: api/package.json has the script `start`: `node index.js`
       target api: port = 3000: nothing names its port, and express is most often given this one
     web: Static web
-      target web = static: it has an index.html and builds with vite
+      target web = static: it has web/index.html, and its build is Vite's
     ");
     let assets = TargetSettings { assets: vec![PackageName::new("web")], ..TargetSettings::default() };
     insta::assert_snapshot!(found(&monorepo, &configured([("api", assets)])), @r"

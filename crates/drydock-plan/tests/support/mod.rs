@@ -5,7 +5,7 @@
 pub(crate) mod monorepo;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use drydock_plan::{
@@ -21,11 +21,11 @@ pub(crate) fn fixture(text: &str) -> Workspace {
 
 /// The workspace in `examples/NAME`.
 pub(crate) fn example(name: &str) -> Workspace {
-    disk(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name))
+    disk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name))
 }
 
 /// The workspace in a folder.
-pub(crate) fn disk(folder: PathBuf) -> Workspace {
+pub(crate) fn disk(folder: &Path) -> Workspace {
     let folder = folder.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     load(Arc::new(DiskTree::new(folder.to_str().unwrap())))
 }
@@ -66,6 +66,7 @@ pub(crate) fn stage(stage: &Stage) -> String {
             line("system", install.system_packages.join(" "));
             line("files", paths(&install.files));
             line("input", install.input.to_string());
+            install.after.iter().for_each(|words| line("then", words.join(" ")));
             format!("{:?} install from {}", install.purpose, install.from)
         }
         StageKind::Build(build) => {

@@ -89,8 +89,8 @@ impl Monorepo {
         let manifests = self.members.iter().map(|member| &member.manifest).chain([root]);
         for manifest in manifests {
             for field in DEPENDENCIES {
-                let named = manifest.get(field).and_then(Value::as_object).into_iter().flat_map(Map::keys);
-                registry.extend(named.filter(|name| !names.contains(name.as_str())).cloned());
+                let entries = manifest.get(field).and_then(Value::as_object).into_iter().flat_map(Map::keys);
+                registry.extend(entries.filter(|name| !names.contains(name.as_str())).cloned());
             }
         }
         packages.insert(String::new(), Value::Object(root.clone()));
