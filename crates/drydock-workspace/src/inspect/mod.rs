@@ -159,6 +159,15 @@ pub fn config_reads(workspace: &Workspace, package: &Package) -> Result<ConfigRe
     config_reads::config_reads(workspace, package)
 }
 
+/// What the configuration of `package`'s build reads outside its folder when the script `script` is its build.
+pub fn config_reads_of_script(
+    workspace: &Workspace,
+    package: &Package,
+    script: &str,
+) -> Result<ConfigReads, WorkspaceError> {
+    config_reads::of_script(&folder::Folder::new(workspace, package)?, script)
+}
+
 /// Imports of other members in `package`'s sources that its manifest does not declare. Parses every source file.
 pub fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
     undeclared::undeclared(workspace, package)
