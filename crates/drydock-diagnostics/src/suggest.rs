@@ -7,10 +7,9 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| {
-            // A scope that was left out is the commonest slip with npm names.
+            // A scope that was left out is the commonest slip with npm names, so the name without it counts as well.
             let bare = candidate.rsplit('/').next().unwrap_or(candidate);
-            let distance =
-                if bare == name && candidate != name { 0 } else { strsim::damerau_levenshtein(name, candidate) };
+            let distance = strsim::damerau_levenshtein(name, candidate).min(strsim::damerau_levenshtein(name, bare));
             (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)
@@ -28,6 +27,7 @@ mod tests {
         assert_eq!(closest("clinet", names), Some("client"));
         assert_eq!(closest("data-provdier", names), Some("data-provider"));
         assert_eq!(closest("web", names), Some("@acme/web"));
+        assert_eq!(closest("wbe", names), Some("@acme/web"));
         assert_eq!(closest("apo", names), Some("api"));
         assert_eq!(closest("zebra", names), None);
     }
