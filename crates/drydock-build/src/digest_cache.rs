@@ -83,8 +83,11 @@ impl DigestCache {
     }
 
     /// Remembers `digests` and nothing else. Failing to is no error: the next run is slower, that is all.
-    pub(crate) fn store<'a>(&self, digests: impl Iterator<Item = &'a Digested>) {
+    pub(crate) fn store<'a>(&self, digests: impl Iterator<Item = &'a Digested> + Clone) {
         let Some(path) = &self.path else { return };
+        if digests.clone().all(|digested| digested.known) && digests.clone().count() == self.records.len() / RECORD {
+            return;
+        }
         let mut records: Vec<[u8; RECORD]> = digests.filter_map(|digested| digested.record).collect();
         records.sort_unstable();
         records.dedup();
