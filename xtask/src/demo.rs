@@ -69,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "  built the image `{IMAGE}` from examples/chat in {} and saw it serve its API and its front end",
         measure::seconds(built_in)
     );
+    eprintln!("  to look at it yourself: docker run --rm --publish 127.0.0.1:{PORT}:{PORT} {IMAGE}");
     eprintln!("  next: change a line in examples/chat/client/src and run `cargo xtask demo` again,");
     eprintln!("        or in a monorepo of yours: `cargo install --path crates/cargo-drydock`, then");
     eprintln!("        `cargo drydock graph` and `cargo drydock build`");
@@ -83,7 +84,6 @@ fn heading(text: &str) {
     eprintln!("\n=== {text}");
 }
 
-/// Where cargo puts its output, which settings and environment may have moved.
 /// Builds the release binary and says where it is.
 pub(crate) fn release_program() -> Result<PathBuf> {
     let root = test::root();
@@ -94,7 +94,8 @@ pub(crate) fn release_program() -> Result<PathBuf> {
     Ok(target_directory(&cargo, root)?.join("release/cargo-drydock"))
 }
 
-fn target_directory(cargo: &str, root: &Path) -> Result<std::path::PathBuf> {
+/// Where cargo puts its output, which settings and environment may have moved.
+fn target_directory(cargo: &str, root: &Path) -> Result<PathBuf> {
     let mut metadata = Command::new(cargo);
     metadata.current_dir(root).args(["metadata", "--format-version=1", "--no-deps"]);
     let json: serde_json::Value = serde_json::from_str(&host::run_quiet(&mut metadata)?)?;
