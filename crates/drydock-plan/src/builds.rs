@@ -9,7 +9,6 @@ use drydock_workspace::{EdgeKind, PackageManager};
 use indexmap::IndexMap;
 
 use crate::context::{cover, outermost};
-use crate::declared::{Reader, declared};
 use crate::error::PlanError;
 use crate::lifecycle;
 use crate::members::{Member, key_part};
@@ -85,7 +84,6 @@ impl Planner<'_> {
 
     /// Adds what a build sees of a package it depends on.
     fn input(&mut self, input: Member, copies: &mut Vec<StageCopy>, reads: &mut BTreeSet<WorkspacePath>) {
-        let package = self.members.package(input);
         let facts = &self.facts[&input];
         let Some(outputs) = &facts.outputs else {
             reads.extend(self.all_files(input));
@@ -96,12 +94,11 @@ impl Planner<'_> {
             return;
         }
         // Whoever resolves an import of it reads its real manifest.
-        let mut paths = declared(package, facts, Reader::Build);
-        paths.push(package.manifest.path().clone());
-        for path in &paths {
-            self.context.add_files(facts.files_within(path));
+        for path in &facts.handed_on {
+            if reads.insert(path.clone()) {
+                self.context.add_files(facts.files_within(path));
+            }
         }
-        reads.extend(paths);
     }
 
     /// What the build of a package writes, or its whole folder.

@@ -1,10 +1,14 @@
 //! What the plan knows of a member that takes part: its files, what its build writes, what its build reads elsewhere.
 
+use std::collections::BTreeSet;
+
 use drydock_lockfile::WorkspacePath;
 use drydock_workspace::inspect::{self, ConfigReads, Output, Outputs};
 use drydock_workspace::{SourceFile, SourceFiles, Workspace};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use crate::context::outermost;
+use crate::declared::{Reader, declared};
 use crate::error::PlanError;
 use crate::members::{Member, Members, key_part};
 
@@ -20,6 +24,9 @@ pub(crate) struct Facts {
     pub(crate) outputs: Option<Outputs>,
     /// What its build reads outside its folder.
     pub(crate) reads: ConfigReads,
+    /// What of its own files a build that depends on it reads beside what its build writes: its manifest, and what that
+    /// declares.
+    pub(crate) handed_on: Vec<WorkspacePath>,
 }
 
 impl Facts {
@@ -38,17 +45,18 @@ impl Facts {
         if let Some(excluded) = excluded(members, member)? {
             files.retain(|file| !file.path.strip_prefix(&package.path).is_some_and(|inside| excluded.is_match(inside)));
         }
-        let configured = members.settings(member).and_then(|settings| settings.outputs.as_ref());
-        let outputs = match (members.build_script(member), configured) {
-            (None, _) => None,
-            (Some(_), Some(configured)) => Some(configured_outputs(members, member, configured)?),
-            (Some(script), None) => Some(inspect::outputs_of_script(workspace, package, script)?),
+        let Some(script) = members.build_script(member) else {
+            return Ok(Self { files, outputs: None, reads: ConfigReads::default(), handed_on: Vec::new() });
         };
-        let reads = match members.build_script(member) {
-            Some(script) => inspect::config_reads_of_script(workspace, package, script)?,
-            None => ConfigReads::default(),
+        let outputs = match members.settings(member).and_then(|settings| settings.outputs.as_ref()) {
+            Some(configured) => configured_outputs(members, member, configured)?,
+            None => inspect::outputs_of_script(workspace, package, script)?,
         };
-        Ok(Self { files, outputs, reads })
+        let reads = inspect::config_reads_of_script(workspace, package, script)?;
+        let mut facts = Self { files, outputs: Some(outputs), reads, handed_on: Vec::new() };
+        facts.handed_on = declared(package, &facts, Reader::Build);
+        facts.handed_on.push(package.manifest.path().clone());
+        Ok(facts)
     }
 
     /// Whether the tree has a planned file at `path`.
@@ -115,7 +123,11 @@ fn configured_outputs(members: &Members<'_>, member: Member, configured: &[Strin
             Some(list) => list.push(Output { path, why: format!("`{}` in the configuration", key()), place: None }),
         }
     }
+    let outer: BTreeSet<WorkspacePath> =
+        outermost(outputs.paths.iter().map(|output| output.path.clone())).into_iter().collect();
+    outputs.paths.retain(|output| outer.contains(&output.path));
     outputs.paths.sort_by(|left, right| left.path.cmp(&right.path));
+    outputs.paths.dedup_by(|left, right| left.path == right.path);
     outputs.excluded.sort();
     outputs.whole_package = outputs.paths.iter().any(|output| output.path == package.path);
     Ok(outputs)

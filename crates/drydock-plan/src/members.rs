@@ -105,14 +105,13 @@ impl<'a> Members<'a> {
 
     /// The innermost member whose folder holds `path`.
     pub(crate) fn holding(&self, path: &WorkspacePath) -> Option<Member> {
-        let mut at = Some(path.clone());
-        while let Some(directory) = at {
+        let mut directory = path.clone();
+        loop {
             if let Some(member) = self.by_path.get(&directory) {
                 return Some(*member);
             }
-            at = directory.parent();
+            directory = directory.parent()?;
         }
-        None
     }
 
     /// The folders of other members that lie inside the folder of `member`, sorted.

@@ -104,7 +104,9 @@ impl Planner<'_> {
             self.configured_file(name, path, &mut copies)?;
         }
         self.own_files(name, own, &launch, &mut copies);
-        let bins = bins(self.workspace.manager, production.install);
+        let asks_for_bins = launch.through_path
+            || running.iter().any(|member| lifecycle::for_production(self.members.package(*member)).next().is_some());
+        let bins = if asks_for_bins { bins(self.workspace.manager, production.install) } else { None };
         self.check_command(name, own, &launch, bins.as_ref());
         let mut env = IndexMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
         env.extend(target.env.clone());

@@ -150,7 +150,7 @@ impl Targets {
             let packages = self.targets.values().map(|target| target.package.as_str());
             return Err(PlanError::UnknownTarget {
                 name: name.clone(),
-                closest: closest(name, targets.chain(packages)).map(str::to_owned),
+                closest: closest(name, targets).or_else(|| closest(name, packages)).map(str::to_owned),
                 targets: self.targets.keys().cloned().collect(),
             });
         }
