@@ -168,7 +168,10 @@ impl Diagnose for LockfileError {
             Self::NotInLockfile { peer: true, .. } => "run `npm install` to add it; if the lockfile is meant to be \
                 without peer dependencies, put `legacy-peer-deps=true` into .npmrc"
                 .to_owned(),
-            Self::NotInLockfile { .. } => "run `npm install` to complete the lockfile".to_owned(),
+            Self::NotInLockfile { lockfile, .. } => {
+                let command = if lockfile.file_name() == "pnpm-lock.yaml" { "pnpm" } else { "npm" };
+                format!("run `{command} install` to complete the lockfile")
+            }
             Self::MissingLinkTarget { .. } => {
                 "delete package-lock.json and run `npm install`: npm itself refuses this lockfile".to_owned()
             }

@@ -8,7 +8,11 @@ use crate::error::LockfileError;
 use crate::lockfile::{Content, Lockfile};
 use crate::manifest::Manifest;
 use crate::name::PackageName;
+use crate::npm::NpmGraph;
+use crate::npmrc::Npmrc;
 use crate::path::WorkspacePath;
+use crate::pnpm::PnpmGraph;
+use crate::whole::WholeGraph;
 
 /// Everything of a workspace that decides what an install does. All texts are as read from the tree.
 #[derive(Debug, Clone, Copy)]
@@ -200,6 +204,40 @@ pub struct PrunedInstall {
 }
 
 impl PrunedInstall {
+    pub(crate) fn new(shape: Shape) -> Self {
+        Self {
+            files: BTreeMap::new(),
+            tree_files: BTreeSet::new(),
+            optional_tree_files: BTreeSet::new(),
+            members: BTreeSet::new(),
+            entries: BTreeSet::new(),
+            packages: 0,
+            shape,
+            warnings: Vec::new(),
+            lifecycle: Vec::new(),
+            chmod_bins: Vec::new(),
+            native_addons: Vec::new(),
+            needs_git: false,
+            npmrc_secret: false,
+            npmrc_variables: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, path: WorkspacePath, bytes: Vec<u8>) {
+        self.files.insert(path, InstallFile { bytes, executable: false });
+    }
+
+    /// Adds `.npmrc`, unless it holds a credential.
+    pub(crate) fn add_npmrc(&mut self, text: Option<&str>, npmrc: &Npmrc) {
+        let Some(text) = text else { return };
+        if npmrc.secrets.is_empty() {
+            self.npmrc_variables.clone_from(&npmrc.variables);
+            self.add(WorkspacePath::new(".npmrc").expect("a plain name is a path"), text.as_bytes().to_vec());
+        } else {
+            self.npmrc_secret = true;
+        }
+    }
+
     /// Whether some entry is known to compile with node-gyp, as opposed to preferring a prebuilt binary.
     pub fn needs_node_gyp(&self) -> bool {
         self.native_addons.iter().any(|addon| addon.hint == NativeHint::Compiles)
@@ -248,14 +286,18 @@ pub struct InstallGraph<'a> {
 
 #[derive(Debug)]
 enum GraphKind<'a> {
-    Npm(crate::npm::NpmGraph<'a>),
+    Npm(NpmGraph<'a>),
+    Pnpm(PnpmGraph<'a>),
+    Whole(WholeGraph<'a>),
 }
 
 impl<'a> InstallGraph<'a> {
     /// Resolves every edge of every member. Costs time in proportion to the members' dependencies.
     pub fn new(input: PruneInput<'a>) -> Result<Self, LockfileError> {
         let kind = match &input.lockfile.content {
-            Content::Npm(lock) => GraphKind::Npm(crate::npm::NpmGraph::new(input, lock)),
+            Content::Npm(lock) => GraphKind::Npm(NpmGraph::new(input, lock)),
+            Content::Pnpm(lock) => GraphKind::Pnpm(PnpmGraph::new(input, lock)),
+            Content::Whole(format) => GraphKind::Whole(WholeGraph::new(input, *format)),
         };
         Ok(Self { kind })
     }
@@ -265,6 +307,8 @@ impl<'a> InstallGraph<'a> {
     pub fn check_sync(&self) -> Result<Vec<Warning>, LockfileError> {
         match &self.kind {
             GraphKind::Npm(graph) => graph.check_sync(),
+            GraphKind::Pnpm(graph) => graph.check_sync(),
+            GraphKind::Whole(_) => Ok(Vec::new()),
         }
     }
 
@@ -272,6 +316,8 @@ impl<'a> InstallGraph<'a> {
     pub fn closure(&self, selection: &Selection) -> Result<Closure, LockfileError> {
         match &self.kind {
             GraphKind::Npm(graph) => graph.closure(selection),
+            GraphKind::Pnpm(graph) => graph.closure(selection),
+            GraphKind::Whole(graph) => graph.closure(selection),
         }
     }
 
@@ -279,6 +325,8 @@ impl<'a> InstallGraph<'a> {
     pub fn prune(&self, selection: &Selection) -> Result<PrunedInstall, LockfileError> {
         match &self.kind {
             GraphKind::Npm(graph) => graph.prune(selection),
+            GraphKind::Pnpm(graph) => graph.prune(selection),
+            GraphKind::Whole(graph) => graph.prune(selection),
         }
     }
 }

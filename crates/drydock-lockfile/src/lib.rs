@@ -6,6 +6,7 @@
 //! - [`InstallGraph`]: lockfile and manifests as one graph; asked for closures and pruned installs.
 //! - [`prune`], [`closure`], [`check_sync`]: the same for callers that ask once.
 
+mod bins;
 mod error;
 mod install;
 mod lockfile;
@@ -14,6 +15,9 @@ mod name;
 mod npm;
 mod npmrc;
 mod path;
+mod pnpm;
+mod value;
+mod whole;
 
 pub use error::{LockfileError, Mismatch};
 pub use install::{

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use drydock_diagnostics::Snippet;
+
 use crate::error::LockfileError;
 use crate::npm::NpmLock;
 use crate::path::WorkspacePath;
+use crate::pnpm::{PnpmLock, version_line};
 
 /// Who wrote a lockfile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +59,10 @@ pub struct Lockfile {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    Npm(NpmLock),
+    Npm(Box<NpmLock>),
+    Pnpm(Box<PnpmLock>),
+    /// Recognised, but taken whole.
+    Whole(LockfileFormat),
 }
 
 impl Lockfile {
@@ -64,7 +70,11 @@ impl Lockfile {
     pub fn parse(path: WorkspacePath, text: &str) -> Result<Self, LockfileError> {
         let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
         let content = match path.file_name() {
-            "package-lock.json" | "npm-shrinkwrap.json" => Content::Npm(NpmLock::parse(&path, &text)?),
+            "package-lock.json" | "npm-shrinkwrap.json" => Content::Npm(Box::new(NpmLock::parse(&path, &text)?)),
+            "pnpm-lock.yaml" => pnpm(&path, &text)?,
+            "yarn.lock" if text.contains("\n__metadata:") => Content::Whole(LockfileFormat::YarnBerry),
+            "yarn.lock" => Content::Whole(LockfileFormat::YarnClassic),
+            "bun.lock" => Content::Whole(LockfileFormat::Bun),
             _ => return Err(LockfileError::UnknownFormat { path }),
         };
         Ok(Self { path, text, content })
@@ -84,19 +94,24 @@ impl Lockfile {
     pub fn format(&self) -> LockfileFormat {
         match &self.content {
             Content::Npm(_) => LockfileFormat::Npm,
+            Content::Pnpm(_) => LockfileFormat::Pnpm,
+            Content::Whole(format) => *format,
         }
     }
 
     pub(crate) fn npm(&self) -> Option<&NpmLock> {
         match &self.content {
             Content::Npm(lock) => Some(lock),
+            Content::Pnpm(_) | Content::Whole(_) => None,
         }
     }
 
-    /// How many entries it has: placed packages, links and members.
+    /// How many entries it has: packages, links and members; 0 for formats that are not looked into.
     pub fn len(&self) -> usize {
         match &self.content {
             Content::Npm(lock) => lock.len(),
+            Content::Pnpm(lock) => lock.len(),
+            Content::Whole(_) => 0,
         }
     }
 
@@ -109,6 +124,27 @@ impl Lockfile {
     pub fn linked_directories(&self) -> Vec<WorkspacePath> {
         match &self.content {
             Content::Npm(lock) => lock.linked_directories(),
+            Content::Pnpm(lock) => lock.linked_directories(),
+            Content::Whole(_) => Vec::new(),
         }
+    }
+}
+
+/// pnpm 9 and later write version 9; older ones are taken whole by older pnpms, which still read them.
+fn pnpm(path: &WorkspacePath, text: &Arc<str>) -> Result<Content, LockfileError> {
+    let (version, line) = version_line(text).unwrap_or(("?", 0..0));
+    let major = version.split('.').next().unwrap_or(version).parse::<u32>();
+    match major {
+        Ok(9) => Ok(Content::Pnpm(Box::new(PnpmLock::parse(path, text)?))),
+        Ok(5..=8) => Ok(Content::Whole(LockfileFormat::Pnpm)),
+        _ => Err(LockfileError::UnsupportedVersion {
+            path: path.clone(),
+            version: version.to_owned(),
+            format: LockfileFormat::Pnpm,
+            snippet: (!line.is_empty()).then(|| {
+                let (source, label) = (text.clone(), String::new());
+                Box::new(Snippet { path: path.to_string(), source, span: line, label })
+            }),
+        }),
     }
 }

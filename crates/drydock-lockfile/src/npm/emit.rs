@@ -12,8 +12,8 @@ use crate::npm::closure::EntrySet;
 use crate::npm::flags::Flag;
 use crate::npm::graph::NpmGraph;
 use crate::npm::lock::EntryId;
-use crate::npm::mask::in_order;
 use crate::npm::seal::Maps;
+use crate::value::in_order;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,8 +89,8 @@ pub(crate) struct Placed<'g> {
     peer_dependencies_meta: Option<Cow<'g, Value>>,
 }
 
-fn ordered(value: &Option<Value>) -> Option<Cow<'_, Value>> {
-    value.as_ref().map(in_order)
+fn ordered(value: Option<&Value>) -> Option<Cow<'_, Value>> {
+    value.map(in_order)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -119,7 +119,7 @@ impl NpmGraph<'_> {
                 verbatim(DependencyKind::Production).collect(),
                 verbatim(DependencyKind::Optional).collect(),
                 verbatim(DependencyKind::Peer).collect(),
-                ordered(&entry.peer_dependencies_meta),
+                ordered(entry.peer_dependencies_meta.as_ref()),
             )
         } else {
             let optional = maps.optional_peers.iter().map(|name| (*name, serde_json::json!({ "optional": true })));
@@ -139,26 +139,19 @@ impl NpmGraph<'_> {
             peer: flag.peer,
             has_install_script: entry.has_install_script.0,
             has_shrinkwrap: entry.has_shrinkwrap.0,
-            patched: ordered(&entry.patched),
-            bundle_dependencies: ordered(&entry.bundle_dependencies),
-            accept_dependencies: ordered(&entry.accept_dependencies)
+            patched: ordered(entry.patched.as_ref()),
+            bundle_dependencies: ordered(entry.bundle_dependencies.as_ref()),
+            accept_dependencies: ordered(entry.accept_dependencies.as_ref())
                 .filter(|_| foreign || selection.shape != Shape::Sealed),
             dependencies,
-            bin: ordered(&entry.bin),
-            engines: ordered(&entry.engines),
-            os: ordered(&entry.os),
-            cpu: ordered(&entry.cpu),
-            libc: ordered(&entry.libc),
+            bin: ordered(entry.bin.as_ref()),
+            engines: ordered(entry.engines.as_ref()),
+            os: ordered(entry.os.as_ref()),
+            cpu: ordered(entry.cpu.as_ref()),
+            libc: ordered(entry.libc.as_ref()),
             optional_dependencies,
             peer_dependencies,
             peer_dependencies_meta: meta,
         }
     }
-}
-
-/// Two spaces, a line feed at the end, as npm writes.
-pub(crate) fn to_bytes(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("keys are texts and writing to memory does not fail");
-    bytes.push(b'\n');
-    bytes
 }

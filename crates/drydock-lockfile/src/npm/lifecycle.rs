@@ -49,19 +49,25 @@ fn runs_on_install(manifest: &Manifest) -> bool {
         || manifest.field("gypfile").and_then(serde_json::Value::as_bool) == Some(true)
 }
 
-/// The root's scripts to name to `npm run`, which runs a script's `pre…` and `post…` with it.
 fn root_scripts(root: &Manifest) -> Vec<&'static str> {
-    let has = |name: &str| root.script(name).is_some();
-    let mut scripts = Vec::new();
-    for (main, around) in [
+    let groups = [
         ("dependencies", Some(("predependencies", "postdependencies"))),
         ("install", Some(("preinstall", "postinstall"))),
         ("prepublish", None),
         ("prepare", Some(("preprepare", "postprepare"))),
-    ] {
+    ];
+    run_scripts(root, &groups)
+}
+
+/// The scripts to name to a package manager's `run`, which runs a script's `pre…` and `post…` with it: of each group
+/// the main one, or else what surrounds it.
+pub(crate) fn run_scripts<'s>(manifest: &Manifest, groups: &[(&'s str, Option<(&'s str, &'s str)>)]) -> Vec<&'s str> {
+    let has = |name: &str| manifest.script(name).is_some();
+    let mut scripts = Vec::new();
+    for (main, around) in groups {
         if has(main) {
-            scripts.push(main);
-        } else if let Some((before, after)) = around {
+            scripts.push(*main);
+        } else if let Some((before, after)) = *around {
             scripts.extend([before, after].into_iter().filter(|name| has(name)));
         }
     }

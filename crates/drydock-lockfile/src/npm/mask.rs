@@ -1,10 +1,10 @@
 //! Manifests reduced to what an install reads, so that nothing else can change its input.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::bins::{bin_field, bins};
 use crate::install::{Lifecycle, Selection, Shape};
 use crate::manifest::{DependencyKind, Manifest};
 use crate::npm::closure::EntrySet;
@@ -13,6 +13,7 @@ use crate::npm::location::split_child;
 use crate::npm::lock::EntryId;
 use crate::npm::seal::Maps;
 use crate::path::WorkspacePath;
+use crate::value::{in_order, put};
 
 /// Scripts that npm runs for a member while it installs (arborist, `rebuild.js`).
 pub(crate) const MEMBER_SCRIPTS: [&str; 4] = ["preinstall", "install", "postinstall", "prepare"];
@@ -84,7 +85,7 @@ impl NpmGraph<'_> {
             let members = context.members.iter().map(|member| Value::from(member.as_str()));
             masked.insert("workspaces".to_owned(), members.collect());
         }
-        put(&mut masked, "bin", self.bin(manifest, &directory));
+        put(&mut masked, "bin", bin_field(&bins(&self.input, manifest, &directory)));
         for key in KEPT {
             put(&mut masked, key, manifest.field(key).cloned());
         }
@@ -158,46 +159,6 @@ impl NpmGraph<'_> {
         }
     }
 
-    /// Commands whose file exists in the tree. npm links nothing for the others.
-    fn bin(&self, manifest: &Manifest, directory: &WorkspacePath) -> Option<Value> {
-        let files = self.bin_files(manifest, directory);
-        let commands: BTreeMap<&str, &str> = files.iter().map(|(name, file, _)| (&**name, &**file)).collect();
-        (!commands.is_empty()).then(|| commands.into_iter().map(|(name, file)| (name, Value::from(file))).collect())
-    }
-
-    /// Command, file relative to the package, and its path in the workspace, of each bin that exists in the tree.
-    pub(crate) fn bin_files(
-        &self,
-        manifest: &Manifest,
-        directory: &WorkspacePath,
-    ) -> Vec<(String, String, WorkspacePath)> {
-        let exists = |path: &WorkspacePath| self.input.bin_files.contains_key(path);
-        let mut found = Vec::new();
-        for (name, file) in manifest.bin() {
-            // npm reads them as if the package were the root of the file system: `/cli.js` and `./cli.js` are one.
-            let Ok(path) = directory.join(file.trim_start_matches('/')) else { continue };
-            let Some(inside) = path.strip_prefix(directory).filter(|inside| !inside.is_empty()) else { continue };
-            if exists(&path) && !name.is_empty() {
-                found.push((name.to_owned(), inside.to_owned(), path.clone()));
-            }
-        }
-        if manifest.field("bin").is_some() {
-            return found;
-        }
-        let folder = manifest.field("directories").and_then(|directories| directories.get("bin")?.as_str());
-        let Some(folder) = folder.and_then(|folder| directory.join(folder.trim_start_matches('/')).ok()) else {
-            return found;
-        };
-        for path in self.input.bin_files.keys().filter(|path| path.is_within(&folder)) {
-            let hidden =
-                path.strip_prefix(&folder).is_none_or(|inside| inside.split('/').any(|part| part.starts_with('.')));
-            if let Some(inside) = path.strip_prefix(directory).filter(|_| !hidden) {
-                found.push((path.file_name().to_owned(), inside.to_owned(), path.clone()));
-            }
-        }
-        found
-    }
-
     /// The entry of a directory in the pruned lockfile: what npm would write for its masked manifest.
     pub(crate) fn directory_entry(&self, id: EntryId, masked: &Map<String, Value>) -> Map<String, Value> {
         const IN_LOCKFILE: [&str; 15] = [
@@ -241,31 +202,6 @@ impl NpmGraph<'_> {
             && !self.lock.entry(id).link.0
             && split_child(location).is_none()
             && !location.split('/').any(|part| part == "node_modules")
-    }
-}
-
-fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
-    if let Some(value) = value {
-        map.insert(key.to_owned(), in_order(&value).into_owned());
-    }
-}
-
-/// The value with the keys of all its objects sorted: their order in a file means nothing and must not show.
-pub(crate) fn in_order(value: &Value) -> Cow<'_, Value> {
-    match value {
-        Value::Object(map) => {
-            let sorted = map.keys().zip(map.keys().skip(1)).all(|(left, right)| left < right);
-            let nested = map.values().any(|value| value.is_object() || value.is_array());
-            if sorted && !nested {
-                return Cow::Borrowed(value);
-            }
-            let ordered: BTreeMap<&String, &Value> = map.iter().collect();
-            Cow::Owned(ordered.into_iter().map(|(key, value)| (key.clone(), in_order(value).into_owned())).collect())
-        }
-        Value::Array(items) if items.iter().any(Value::is_object) => {
-            Cow::Owned(items.iter().map(|item| in_order(item).into_owned()).collect())
-        }
-        _ => Cow::Borrowed(value),
     }
 }
 

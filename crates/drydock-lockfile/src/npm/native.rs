@@ -26,18 +26,23 @@ pub(crate) fn native_addon(location: &str, entry: &Entry) -> Option<NativeAddon>
     if !entry.has_install_script.0 {
         return None;
     }
-    let depends = |names: &[&str]| {
-        let all = entry.dependencies.iter().chain(entry.optional_dependencies.iter());
-        let mut all = all.chain(entry.peer_dependencies.iter());
-        all.any(|(name, _)| names.contains(&name))
-    };
-    let hint = if depends(&PREBUILT) {
-        NativeHint::PrefersPrebuilt
-    } else if depends(&BINDINGS) {
-        NativeHint::Compiles
-    } else {
-        return None;
-    };
+    let all = entry.dependencies.iter().chain(entry.optional_dependencies.iter());
+    let all = all.chain(entry.peer_dependencies.iter());
+    let hint = native_hint(all.map(|(name, _)| name))?;
     let name = entry.name.get().or_else(|| Some(split_child(location)?.1)).unwrap_or(location);
     Some(NativeAddon { entry: location.to_owned(), name: PackageName::new(name), hint })
+}
+
+/// What the names of a package's dependencies tell about native code in it.
+pub(crate) fn native_hint<'n>(dependencies: impl Iterator<Item = &'n str>) -> Option<NativeHint> {
+    let mut found = None;
+    for name in dependencies {
+        if PREBUILT.contains(&name) {
+            return Some(NativeHint::PrefersPrebuilt);
+        }
+        if BINDINGS.contains(&name) {
+            found = Some(NativeHint::Compiles);
+        }
+    }
+    found
 }

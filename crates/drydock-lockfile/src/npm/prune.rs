@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use drydock_diagnostics::Warning;
 use serde_json::Value;
 
+use crate::bins::{add_stubs, bins};
 use crate::error::LockfileError;
 use crate::install::{InstallFile, PrunedInstall, Selection, Shape};
 use crate::npm::closure::EntrySet;
 use crate::npm::edge::EdgeKind;
-use crate::npm::emit::{Document, Package, to_bytes};
+use crate::npm::emit::{Document, Package};
 use crate::npm::flags::Flags;
 use crate::npm::graph::NpmGraph;
 use crate::npm::location::split_child;
@@ -17,6 +18,7 @@ use crate::npm::lock::EntryId;
 use crate::npm::mask::MaskContext;
 use crate::npm::native::native_addon;
 use crate::path::WorkspacePath;
+use crate::value::to_bytes;
 
 impl NpmGraph<'_> {
     pub(crate) fn prune(&self, selection: &Selection) -> Result<PrunedInstall, LockfileError> {
@@ -72,22 +74,8 @@ impl NpmGraph<'_> {
         let members = self.members_in(keep);
         let kept_names = self.kept_names(keep);
         let context = MaskContext { selection, keep, members: &members, kept_names: &kept_names };
-        let mut install = PrunedInstall {
-            files: BTreeMap::new(),
-            tree_files: BTreeSet::new(),
-            optional_tree_files: BTreeSet::new(),
-            entries: BTreeSet::new(),
-            packages: 0,
-            shape: selection.shape,
-            warnings: Vec::new(),
-            lifecycle: self.lifecycle(&members, selection),
-            chmod_bins: Vec::new(),
-            native_addons: Vec::new(),
-            needs_git: false,
-            npmrc_secret: false,
-            npmrc_variables: BTreeSet::new(),
-            members: BTreeSet::new(),
-        };
+        let mut install = PrunedInstall::new(selection.shape);
+        install.lifecycle = self.lifecycle(&members, selection);
         let sealed = selection.shape != Shape::Whole;
         let flags = sealed.then(|| self.pruned_flags(keep, selection));
         let mut packages = BTreeMap::new();
@@ -126,7 +114,7 @@ impl NpmGraph<'_> {
             self.input.lockfile.text().as_bytes().to_vec()
         };
         install.files.insert(file("package-lock.json"), InstallFile { bytes, executable: false });
-        self.add_npmrc(&mut install);
+        install.add_npmrc(self.input.npmrc, &self.npmrc);
         install.members = members;
         install
     }
@@ -136,15 +124,7 @@ impl NpmGraph<'_> {
         let path = directory.join("package.json").expect("a plain name stays inside");
         install.files.insert(path, InstallFile { bytes: to_bytes(masked), executable: false });
         let Some(manifest) = self.manifest(id) else { return };
-        for (_, _, path) in self.bin_files(manifest, &directory) {
-            if self.input.bin_files.get(&path) == Some(&false) {
-                install.chmod_bins.push(path.clone());
-            }
-            // Without a file npm makes no link; its content comes with the sources.
-            install.files.entry(path).or_insert(InstallFile { bytes: Vec::new(), executable: true });
-        }
-        install.chmod_bins.sort_unstable();
-        install.chmod_bins.dedup();
+        add_stubs(install, &self.input, bins(&self.input, manifest, &directory));
     }
 
     fn note_placed(&self, install: &mut PrunedInstall, id: EntryId) {
@@ -162,17 +142,6 @@ impl NpmGraph<'_> {
             install.tree_files.extend(WorkspacePath::new(patch));
         }
         install.native_addons.extend(native_addon(self.lock.location(id), entry));
-    }
-
-    fn add_npmrc(&self, install: &mut PrunedInstall) {
-        let Some(text) = self.input.npmrc else { return };
-        if self.npmrc.secrets.is_empty() {
-            install.npmrc_variables.clone_from(&self.npmrc.variables);
-            let bytes = text.as_bytes().to_vec();
-            install.files.insert(file(".npmrc"), InstallFile { bytes, executable: false });
-        } else {
-            install.npmrc_secret = true;
-        }
     }
 
     /// npm's flags in the pruned tree.
@@ -219,7 +188,7 @@ impl NpmGraph<'_> {
         let mut warnings = Vec::new();
         for id in keep.iter() {
             for edge in self.edges(id) {
-                if edge.kind == EdgeKind::Optional && edge.to.is_none() && runs_in_images(&edge.name) {
+                if edge.kind == EdgeKind::Optional && edge.to.is_none() && runs_in_images(edge.name) {
                     let location = self.lock.location(id);
                     let mut warning = Warning::new(
                         "platform-package-missing",

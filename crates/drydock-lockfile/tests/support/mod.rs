@@ -97,7 +97,14 @@ impl Workspace {
         let lock_name = ["package-lock.json", "pnpm-lock.yaml"].into_iter().find(|name| directory.join(name).exists());
         let lock_name = lock_name.unwrap_or_else(|| panic!("{} has no lockfile", directory.display()));
         let lockfile = Lockfile::parse(path(lock_name), &read(lock_name).unwrap()).unwrap();
-        let patterns = root.workspaces().unwrap_or_default();
+        let settings: Option<serde_json::Value> =
+            pnpm_settings.as_deref().map(|text: &str| serde_saphyr::from_str(text).unwrap());
+        let patterns = match &settings {
+            Some(settings) => {
+                settings["packages"].as_array().unwrap().iter().filter_map(|item| item.as_str()).collect()
+            }
+            None => root.workspaces().unwrap_or_default(),
+        };
         let patterns: Vec<String> =
             patterns.iter().map(|pattern| pattern.trim_start_matches("./").to_owned()).collect();
         let mut members = BTreeMap::new();
