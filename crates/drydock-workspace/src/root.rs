@@ -9,10 +9,12 @@ use crate::tree::DiskTree;
 
 /// The workspace root for the directory `start`: the nearest ancestor (or `start` itself) whose `package.json` lists
 /// the package around `start` among its `workspaces`, or that has a `pnpm-workspace.yaml`; else the nearest folder with
-/// a `package.json`.
+/// a `package.json`. A relative `start` is taken from the current directory; the answer is absolute.
 pub fn find_root(start: &Utf8Path) -> Result<Utf8PathBuf, WorkspaceError> {
+    // `.` has no ancestors to walk.
+    let absolute = camino::absolute_utf8(start).unwrap_or_else(|_| start.to_owned());
     let mut nearest: Option<&Utf8Path> = None;
-    for directory in start.ancestors() {
+    for directory in absolute.ancestors() {
         if directory.join(PNPM_WORKSPACE).is_file() {
             return Ok(directory.to_owned());
         }

@@ -314,3 +314,36 @@ fn the_chat_example_orders_a_peer_only_edge() {
     assert!(at("@chat/data-provider") < at("@chat/client"));
     assert_eq!(graph.dependencies("@chat/data-schemas")[0].kind, EdgeKind::Peer);
 }
+
+proptest::proptest! {
+    /// Whatever the edges, as long as they go one way: what a package needs comes before it, in order and in layers.
+    #[test]
+    fn every_order_is_topological(needs in proptest::collection::vec(proptest::collection::btree_set(0_usize..12, 0..4), 12)) {
+        let mut lines = String::new();
+        for (at, needs) in needs.iter().enumerate() {
+            let maps = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"];
+            // A package needs only those before it, so that there is no circle. Names do not follow that order.
+            let name = |at: usize| format!("p{}", (at * 5) % 12);
+            let list: Vec<String> = needs.iter().filter(|need| **need < at).map(|need| format!("\"{}\":\"*\"", name(*need))).collect();
+            writeln!(lines, "{}: {{\"{}\":{{{}}}}}", name(at), maps[at % 4], list.join(",")).unwrap();
+        }
+        let workspace = load(&members(&lines)).unwrap();
+        let graph = PackageGraph::new(&workspace, &[]).unwrap();
+        let all: BTreeSet<PackageName> = graph.packages().cloned().collect();
+        let order = graph.topological(&all, &|_| true).unwrap();
+        let layers = graph.layers(&all, &|_| true).unwrap();
+        let at = |name: &PackageName| order.iter().position(|other| other == name).unwrap();
+        let layer = |name: &PackageName| layers.iter().position(|layer| layer.contains(name)).unwrap();
+        for edge in graph.edges() {
+            proptest::prop_assert!(at(&edge.to) < at(&edge.from));
+            proptest::prop_assert!(layer(&edge.to) < layer(&edge.from));
+        }
+        proptest::prop_assert_eq!(order.len(), all.len());
+        proptest::prop_assert_eq!(layers.iter().map(Vec::len).sum::<usize>(), all.len());
+        // A package sits in the first layer it can: right after the last of what it needs.
+        for name in &all {
+            let needed = graph.dependencies(name.as_str()).iter().map(|edge| layer(&edge.to) + 1).max().unwrap_or(0);
+            proptest::prop_assert_eq!(layer(name), needed);
+        }
+    }
+}

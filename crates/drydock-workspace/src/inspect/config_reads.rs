@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 
 use drydock_lockfile::WorkspacePath;
 
+use super::ConfigReads;
 use super::commands::{self, Step, Writes};
 use super::folder::Folder;
-use super::{ConfigReads, outputs};
 use crate::error::WorkspaceError;
 use crate::workspace::{Package, Workspace};
 use gather::Gather;
@@ -33,10 +33,8 @@ pub(super) fn config_reads(workspace: &Workspace, package: &Package) -> Result<C
 /// What the script `script` of the package reads.
 pub(super) fn of_script(folder: &Folder<'_>, script: &str) -> Result<ConfigReads, WorkspaceError> {
     let steps = commands::steps(folder, script)?;
-    let written = outputs::from_steps(folder, script, &steps)?;
-    let mut written: Vec<WorkspacePath> = written.paths.into_iter().map(|output| output.path).collect();
+    let mut written: Vec<WorkspacePath> = Vec::new();
     for step in &steps {
-        // Outputs outside the package too, which nobody else may take for the package's.
         if let Writes::These(outputs) | Writes::Except(outputs, _) = &step.writes {
             written.extend(outputs.iter().map(|output| output.path.clone()));
         }

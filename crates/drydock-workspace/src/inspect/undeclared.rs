@@ -1,6 +1,6 @@
 //! Imports of other members that no manifest declares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use drydock_lockfile::{DependencyKind, WorkspacePath};
 use rayon::prelude::*;
@@ -22,8 +22,6 @@ pub(super) fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec
         .into_iter()
         .flat_map(|kind| package.manifest.dependencies(kind).map(|(name, _)| name))
         .collect();
-    let members: BTreeMap<&str, &Package> =
-        workspace.packages.iter().map(|member| (member.name.as_str(), member)).collect();
     let files = SourceFiles::new(workspace)?.package_files(package)?;
     let found: Result<Vec<Vec<UndeclaredImport>>, WorkspaceError> = files
         .files
@@ -32,13 +30,13 @@ pub(super) fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec
         .map(|file| {
             let Some(bytes) = workspace.tree.read(&file.path)? else { return Ok(Vec::new()) };
             let text = String::from_utf8_lossy(&bytes);
-            if !may_leave(&text, package, &members) {
+            if !may_leave(&text, package, workspace) {
                 return Ok(Vec::new());
             }
             Ok(imports(file.path.as_str(), &text)
                 .into_iter()
                 .filter_map(|import| {
-                    let (to, path) = target(workspace, &members, &file.path, &import)?;
+                    let (to, path) = target(workspace, &file.path, &import)?;
                     let known = to.name == package.name || (path.is_none() && declared.contains(to.name.as_str()));
                     (!known).then(|| UndeclaredImport {
                         from: package.name.clone(),
@@ -56,16 +54,15 @@ pub(super) fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec
 
 /// Whether a text may name another member. Parsing costs, and most files tell by their text that they do not; among many
 /// members looking for each name would cost more than the parse.
-fn may_leave(text: &str, package: &Package, members: &BTreeMap<&str, &Package>) -> bool {
-    members.len() > MANY_MEMBERS
+fn may_leave(text: &str, package: &Package, workspace: &Workspace) -> bool {
+    workspace.packages.len() > MANY_MEMBERS
         || text.contains("../")
-        || members.keys().any(|name| *name != package.name.as_str() && text.contains(name))
+        || workspace.packages.iter().any(|other| other.name != package.name && text.contains(other.name.as_str()))
 }
 
 /// The member that an import loads, and the path when it names one rather than the member.
 fn target<'a>(
     workspace: &'a Workspace,
-    members: &BTreeMap<&str, &'a Package>,
     file: &WorkspacePath,
     import: &Import,
 ) -> Option<(&'a Package, Option<WorkspacePath>)> {
@@ -78,7 +75,7 @@ fn target<'a>(
     let mut parts = specifier.splitn(3, '/');
     let first = parts.next()?;
     let name = if first.starts_with('@') { format!("{first}/{}", parts.next()?) } else { first.to_owned() };
-    members.get(name.as_str()).map(|member| (*member, None))
+    workspace.package(&name).map(|member| (member, None))
 }
 
 /// Whether a file's imports count: code that is not a test of its own package.

@@ -1,5 +1,6 @@
 //! Collects what is read and follows it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use drydock_diagnostics::{Snippet, Warning};
@@ -24,8 +25,8 @@ pub(super) struct Gather<'f, 'a> {
     pub(super) folder: &'f Folder<'a>,
     pub(super) workspace: &'a Workspace,
     pub(super) sources: SourceFiles<'a>,
-    /// The folders of the members that the package depends on, directly or through others.
-    pub(super) dependencies: BTreeSet<WorkspacePath>,
+    /// The folders of the members that the package depends on, directly or through others; asked for seldom.
+    dependencies: OnceCell<BTreeSet<WorkspacePath>>,
     /// What the build writes: a path to it is no read.
     written: Vec<WorkspacePath>,
     reads: BTreeMap<WorkspacePath, Read>,
@@ -58,7 +59,7 @@ impl<'f, 'a> Gather<'f, 'a> {
             folder,
             workspace: folder.workspace,
             sources: SourceFiles::new(folder.workspace)?,
-            dependencies: declared_members(folder.workspace, folder.package),
+            dependencies: OnceCell::new(),
             written,
             reads: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -66,6 +67,11 @@ impl<'f, 'a> Gather<'f, 'a> {
             warnings: BTreeMap::new(),
             in_node: true,
         })
+    }
+
+    /// The folders of the members that the package depends on, directly or through others.
+    pub(super) fn dependencies(&self) -> &BTreeSet<WorkspacePath> {
+        self.dependencies.get_or_init(|| declared_members(self.workspace, self.folder.package))
     }
 
     /// From now on files are bundled or compiled, not run.
@@ -206,7 +212,7 @@ impl<'f, 'a> Gather<'f, 'a> {
             }
             return Ok(());
         }
-        let read: Vec<WorkspacePath> = self.dependencies.iter().filter(|member| holds(member)).cloned().collect();
+        let read: Vec<WorkspacePath> = self.dependencies().iter().filter(|member| holds(member)).cloned().collect();
         for member in read.into_iter().filter(|member| *member != self.folder.package.path) {
             self.note(&member, true, place, how);
         }
@@ -226,7 +232,7 @@ impl<'f, 'a> Gather<'f, 'a> {
     fn manifest_beside(&mut self, path: &WorkspacePath, place: &Place) -> Result<(), WorkspaceError> {
         let decides = [".js", ".jsx", ".ts", ".tsx"].iter().any(|ending| path.as_str().ends_with(ending));
         let owner = self.owner(path).map(|(_, path)| path);
-        if !self.in_node || !decides || owner.is_some_and(|owner| self.dependencies.contains(&owner)) {
+        if !self.in_node || !decides || owner.is_some_and(|owner| self.dependencies().contains(&owner)) {
             return Ok(());
         }
         let mut folder = path.parent();

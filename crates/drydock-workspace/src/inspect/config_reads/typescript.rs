@@ -85,7 +85,7 @@ pub(super) fn follow(gather: &mut Gather<'_, '_>, path: &WorkspacePath, role: Ro
         let (resolve::Found::File(found) | resolve::Found::Folder(found)) = found;
         // A list shared by all packages names the sources of all: only those of dependencies are read.
         let owner = gather.workspace.package_of(&found).filter(|owner| !owner.path.is_root());
-        if inherited && owner.is_some_and(|owner| !gather.dependencies.contains(&owner.path)) {
+        if inherited && owner.is_some_and(|owner| !gather.dependencies().contains(&owner.path)) {
             continue;
         }
         gather.path(&base, target, &place(*line), &format!("`{target}` in `paths`"))?;
@@ -96,7 +96,7 @@ pub(super) fn follow(gather: &mut Gather<'_, '_>, path: &WorkspacePath, role: Ro
 /// Whether a file comes with the outputs of a member that the package depends on.
 fn covered_by_dependency(gather: &Gather<'_, '_>, file: &WorkspacePath) -> Result<bool, WorkspaceError> {
     let Some(owner) = gather.workspace.package_of(file).filter(|owner| !owner.path.is_root()) else { return Ok(false) };
-    if !gather.dependencies.contains(&owner.path) {
+    if !gather.dependencies().contains(&owner.path) {
         return Ok(false);
     }
     let outputs = outputs::outputs(gather.workspace, owner)?;
