@@ -13,7 +13,7 @@ use tonic::transport::Channel;
 use crate::credentials::Credentials;
 use crate::dial::{Dialer, Stream, UpgradeError};
 use crate::endpoint::{Endpoint, Environment};
-use crate::engine::{DaemonInfo, Engine, ImageDetails};
+use crate::engine::{DaemonInfo, DaemonKind, Engine, ImageDetails};
 use crate::error::BuildError;
 use crate::event::{Event, Pushed};
 use crate::outcome::BuildOutcome;
@@ -21,15 +21,19 @@ use crate::push;
 use crate::request::BuildRequest;
 use crate::run;
 use crate::session::WINDOW;
+use crate::tunnel;
 
 /// The largest message taken from the daemon. What it says of progress can be more than gRPC's usual 4 MiB.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+/// How long BuildKit may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A Docker daemon, connected.
+/// A Docker daemon, or a `buildkitd`, connected.
 #[derive(Clone)]
 pub struct Builder {
-    pub(crate) dialer: Dialer,
-    pub(crate) engine: Engine,
+    dialer: Dialer,
+    /// What `buildkitd` has not.
+    engine: Option<Engine>,
     pub(crate) control: ControlClient<Channel>,
     pub(crate) credentials: Credentials,
     pub(crate) environment: Environment,
@@ -37,8 +41,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Connects to the daemon at `endpoint` and asks who it is. `environment` says where Docker's configuration is,
-    /// for registry credentials.
+    /// Connects to the daemon at `endpoint` and asks who it is: Docker, or `buildkitd` alone. `environment` says where
+    /// Docker's configuration is, for registry credentials, and holds the variables that secrets name.
     pub async fn connect(endpoint: Endpoint, environment: &Environment) -> Result<Self, BuildError> {
         let credentials = Credentials::load(environment)?;
         let dialer = Dialer::new(endpoint)?;
@@ -48,13 +52,24 @@ impl Builder {
             .await
             .map_err(|error| BuildError::DaemonUnreachable { tried: vec![dialer.endpoint().attempt(&error)] })?;
         drop(first);
+        let environment = environment.clone();
         let engine = Engine::new(&dialer)?;
-        let (introduced, stream) = tokio::join!(engine.introduce(&dialer), open_control(&dialer));
-        // An old daemon fails both ways, and only its version says why.
-        let ((engine, mut info), stream) = (introduced?, stream?);
-        let control = control(&dialer, stream).await?;
-        info.buildkit = buildkit_version(control.clone()).await;
-        Ok(Self { dialer, engine, control, credentials, environment: environment.clone(), info })
+        match tokio::try_join!(engine.introduce(&dialer), open_control(&dialer)) {
+            Ok(((engine, mut info), stream)) => {
+                let control = control(dialer.clone(), Some(stream), DaemonKind::Docker).await?;
+                info.buildkit = buildkit_version(control.clone()).await;
+                Ok(Self { dialer, engine: Some(engine), control, credentials, environment, info })
+            }
+            Err(error @ BuildError::DaemonUnreachable { .. }) => {
+                // What does not speak HTTP/1 may be BuildKit itself.
+                let dialer = dialer.http2()?;
+                let alone = control(dialer.clone(), None, DaemonKind::BuildKit).await;
+                let Ok(control) = alone else { return Err(error) };
+                let Some(info) = introduce_buildkit(control.clone()).await else { return Err(error) };
+                Ok(Self { dialer, engine: None, control, credentials, environment, info })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What the daemon says of itself.
@@ -83,7 +98,7 @@ impl Builder {
 
     /// The image with this id or reference; `None` when there is none.
     pub async fn image(&self, image: &str) -> Result<Option<ImageDetails>, BuildError> {
-        self.engine.inspect(image).await
+        self.engine()?.inspect(image).await
     }
 
     /// Pushes image references that are in the daemon's store, `jobs` at a time, with the credentials of Docker's
@@ -96,16 +111,31 @@ impl Builder {
         events: UnboundedSender<Event>,
         cancel: CancellationToken,
     ) -> Result<Vec<Pushed>, BuildError> {
-        push::push(&self.engine, &self.credentials, references, jobs, &events, &cancel).await
+        push::push(self.engine()?, &self.credentials, references, jobs, &events, &cancel).await
     }
 
     /// Gives the image with this id or reference one more reference.
     pub async fn tag(&self, image: &str, reference: &str) -> Result<(), BuildError> {
-        self.engine.tag(image, reference).await
+        self.engine()?.tag(image, reference).await
+    }
+
+    fn engine(&self) -> Result<&Engine, BuildError> {
+        let address = || self.dialer.endpoint().address.to_string();
+        self.engine.as_ref().ok_or_else(|| BuildError::NoImageStore { address: address() })
+    }
+
+    /// A connection on which the daemon asks and we answer. `headers` introduce it.
+    pub(crate) async fn open_session(&self, headers: &[(&'static str, String)]) -> Result<Stream, BuildError> {
+        match self.info.kind {
+            DaemonKind::Docker => self.dialer.upgrade("/session", headers).await.map_err(|error| {
+                BuildError::ConnectionLost { activity: "opening a session", reason: error.to_string() }
+            }),
+            DaemonKind::BuildKit => Ok(tunnel::open(self.control.clone(), headers)),
+        }
     }
 }
 
-/// The connection for BuildKit's control API.
+/// The connection for BuildKit's control API inside of Docker.
 async fn open_control(dialer: &Dialer) -> Result<Stream, BuildError> {
     dialer.upgrade("/grpc", &[]).await.map_err(|error| match error {
         UpgradeError::Refused { status: 404 | 405 } => {
@@ -115,17 +145,22 @@ async fn open_control(dialer: &Dialer) -> Result<Stream, BuildError> {
     })
 }
 
-/// BuildKit's control API on `stream`, and on a fresh connection should that one break between two runs.
-async fn control(dialer: &Dialer, stream: Stream) -> Result<ControlClient<Channel>, BuildError> {
-    let first = Arc::new(Mutex::new(Some(stream)));
-    let redial = dialer.clone();
+/// BuildKit's control API on `first`, and on a fresh connection should that one break between two runs.
+async fn control(
+    dialer: Dialer,
+    first: Option<Stream>,
+    kind: DaemonKind,
+) -> Result<ControlClient<Channel>, BuildError> {
+    let unreachable = dialer.endpoint().clone();
+    let first = Arc::new(Mutex::new(first));
     let connector = tower::service_fn(move |_: http::Uri| {
-        let (first, dialer) = (Arc::clone(&first), redial.clone());
+        let (first, dialer) = (Arc::clone(&first), dialer.clone());
         async move {
             let ready = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match ready {
-                Some(stream) => Ok(TokioIo::new(stream)),
-                None => dialer.upgrade("/grpc", &[]).await.map(TokioIo::new),
+            match (ready, kind) {
+                (Some(stream), _) => Ok(TokioIo::new(stream)),
+                (None, DaemonKind::Docker) => dialer.upgrade("/grpc", &[]).await.map(TokioIo::new),
+                (None, DaemonKind::BuildKit) => dialer.dial().await.map(TokioIo::new).map_err(UpgradeError::from),
             }
         }
     });
@@ -135,14 +170,33 @@ async fn control(dialer: &Dialer, stream: Stream) -> Result<ControlClient<Channe
         .connect_with_connector(connector)
         .await
         .map_err(|error| BuildError::DaemonUnreachable {
-            tried: vec![dialer.endpoint().attempt(&crate::engine::root_cause(&error))],
+            tried: vec![unreachable.attempt(&crate::engine::root_cause(&error))],
         })?;
     Ok(ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
 }
 
 /// What BuildKit calls its version; it does not say before 0.11.
 async fn buildkit_version(mut control: ControlClient<Channel>) -> Option<String> {
-    let asked = tokio::time::timeout(Duration::from_secs(10), control.info(api::InfoRequest {})).await;
+    let asked = tokio::time::timeout(PATIENCE, control.info(api::InfoRequest {})).await;
     let version = asked.ok()?.ok()?.into_inner().buildkit_version?.version;
     (!version.is_empty()).then_some(version)
+}
+
+/// What a `buildkitd` says of itself; `None` when it is none.
+async fn introduce_buildkit(mut control: ControlClient<Channel>) -> Option<DaemonInfo> {
+    let asked = tokio::time::timeout(PATIENCE, control.list_workers(api::ListWorkersRequest::default())).await;
+    let worker = asked.ok()?.ok()?.into_inner().record.into_iter().next()?;
+    let platform = worker.platforms.into_iter().next().unwrap_or_default();
+    let buildkit = buildkit_version(control).await;
+    Some(DaemonInfo {
+        kind: DaemonKind::BuildKit,
+        version: buildkit.clone().unwrap_or_default(),
+        api: String::new(),
+        buildkit,
+        containerd_store: true,
+        os: platform.os,
+        arch: platform.architecture,
+        cpus: None,
+        memory: None,
+    })
 }

@@ -5,7 +5,7 @@ use crate::endpoint::Environment;
 use crate::engine::DaemonInfo;
 use crate::error::BuildError;
 use crate::event::BuildWarning;
-use crate::request::{BuildRequest, CacheEntry, TargetRequest};
+use crate::request::{ArchiveKind, BuildRequest, CacheEntry, Output, TargetRequest};
 
 const STORE_HELP: &str = "turn on containerd's image store (`\"features\": {\"containerd-snapshotter\": true}` in the \
                           daemon's `daemon.json`, or Docker Desktop's settings), or leave it out";
@@ -38,6 +38,9 @@ fn check(target: &TargetRequest, daemon: &DaemonInfo) -> Result<(), BuildError> 
     let unsupported = |message: String, help: &str| {
         Err(BuildError::Unsupported { target: target.name.to_string(), message, help: help.to_owned() })
     };
+    if target.output == Output::Registry && target.tags.is_empty() {
+        return unsupported("it is to be pushed and has no tag".to_owned(), "give it a tag: `--tag REGISTRY/NAME:TAG`");
+    }
     let store = |what: &str| {
         unsupported(format!("Docker {} cannot make {what} in its image store", daemon.version), STORE_HELP)
     };
@@ -50,6 +53,13 @@ fn check(target: &TargetRequest, daemon: &DaemonInfo) -> Result<(), BuildError> 
         }
         if !target.annotations.is_empty() {
             return store("an image with annotations");
+        }
+        match &target.output {
+            Output::Registry => return store("an image that goes straight to a registry"),
+            Output::Archive { kind: ArchiveKind::Oci | ArchiveKind::Docker, .. } => {
+                return store("an archive of an image");
+            }
+            Output::Archive { kind: ArchiveKind::Tar, .. } | Output::Image | Output::Folder(_) | Output::CacheOnly => {}
         }
         if let Some(cache) = target.cache_to.iter().find(|cache| cache.kind != "inline") {
             let message = format!("Docker {} cannot write a cache of type `{}`", daemon.version, cache.kind);
@@ -107,14 +117,15 @@ mod tests {
 
     fn daemon(containerd_store: bool) -> DaemonInfo {
         DaemonInfo {
+            kind: crate::DaemonKind::Docker,
             version: "28.5.2".to_owned(),
             api: "1.51".to_owned(),
             buildkit: None,
             containerd_store,
             os: "linux".to_owned(),
             arch: "amd64".to_owned(),
-            cpus: 2,
-            memory: 0,
+            cpus: Some(2),
+            memory: None,
         }
     }
 

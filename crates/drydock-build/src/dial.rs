@@ -21,6 +21,8 @@ use crate::tls;
 
 /// How long a daemon may take to accept a connection or to answer an upgrade.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a pipe holds.
+const PIPE: usize = 256 * 1024;
 /// How much of an answer to an upgrade is read.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -34,9 +36,18 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// Reads the certificates that the endpoint names.
     pub(crate) fn new(endpoint: Endpoint) -> Result<Self, BuildError> {
+        Self::speaking(endpoint, None)
+    }
+
+    /// The same, for connections that are HTTP/2 from the first byte.
+    pub(crate) fn http2(&self) -> Result<Self, BuildError> {
+        Self::speaking(Endpoint::clone(&self.endpoint), Some(b"h2"))
+    }
+
+    fn speaking(endpoint: Endpoint, protocol: Option<&[u8]>) -> Result<Self, BuildError> {
         let tls = match &endpoint.tls {
             Some(files) => {
-                let config = tls::config(files)
+                let config = tls::config(files, protocol)
                     .map_err(|reason| BuildError::Tls { address: endpoint.address.to_string(), reason })?;
                 Some(Arc::new(config))
             }
@@ -175,6 +186,12 @@ impl Duplex for tokio::io::DuplexStream {}
 pub(crate) struct Stream(Box<dyn Duplex>);
 
 impl Stream {
+    /// A connection that carries what is written to the other end.
+    pub(crate) fn pipe() -> (Self, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(PIPE);
+        (Self::new(near), far)
+    }
+
     fn new(stream: impl Duplex + 'static) -> Self {
         Self(Box::new(stream))
     }

@@ -54,12 +54,23 @@ struct Refusal {
     error: String,
 }
 
+/// A kind of daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DaemonKind {
+    /// Docker, with an image store and BuildKit inside.
+    Docker,
+    /// BuildKit alone: `buildkitd`.
+    BuildKit,
+}
+
 /// What a daemon says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DaemonInfo {
-    /// Version of Docker, such as `28.5.2`.
+    /// Which kind of daemon it is.
+    pub kind: DaemonKind,
+    /// Version of Docker, such as `28.5.2`; of BuildKit, where it is that alone.
     pub version: String,
-    /// Version of its API, such as `1.51`.
+    /// Version of Docker's API, such as `1.51`; empty where there is none.
     pub api: String,
     /// Version of BuildKit; daemons before Docker 23 do not say.
     pub buildkit: Option<String>,
@@ -69,10 +80,10 @@ pub struct DaemonInfo {
     pub os: String,
     /// Architecture in Go's words: `amd64`, `arm64`.
     pub arch: String,
-    /// Processors that the daemon may use.
-    pub cpus: u32,
-    /// Bytes of memory that the daemon may use.
-    pub memory: u64,
+    /// Processors that the daemon may use, where it says.
+    pub cpus: Option<u32>,
+    /// Bytes of memory that the daemon may use, where it says.
+    pub memory: Option<u64>,
 }
 
 /// An image in the daemon's store.
@@ -125,14 +136,15 @@ impl Engine {
         let info = docker.info().await.map_err(|error| refused("describe itself", &error))?;
         let containerd = |row: &Vec<String>| row.iter().any(|cell| cell == "io.containerd.snapshotter.v1");
         let info = DaemonInfo {
+            kind: DaemonKind::Docker,
             version: number,
             api,
             buildkit: None,
             containerd_store: info.driver_status.unwrap_or_default().iter().any(containerd),
             os: version.os.unwrap_or_default(),
             arch: version.arch.unwrap_or_default(),
-            cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or_default(),
-            memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+            cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()),
+            memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()),
         };
         Ok((Self { docker, client: self.client }, info))
     }

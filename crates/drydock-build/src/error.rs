@@ -134,6 +134,12 @@ pub enum BuildError {
         /// Why.
         reason: String,
     },
+    /// `buildkitd` alone has no image store to look into, tag or push from.
+    #[error("the `buildkitd` at `{address}` has no image store")]
+    NoImageStore {
+        /// Where it is.
+        address: String,
+    },
     /// A target asks for what this daemon cannot do.
     #[error("target `{target}`: {message}")]
     Unsupported {
@@ -176,6 +182,7 @@ impl Diagnose for BuildError {
             Self::ContextChanged { .. } => "context-changed",
             Self::UnreadableSecret { .. } => "secret-unreadable",
             Self::NoSshAgent { .. } => "ssh-agent-missing",
+            Self::NoImageStore { .. } => "buildkitd-without-images",
             Self::Unsupported { .. } => "docker-unsupported",
         }
     }
@@ -191,6 +198,7 @@ impl Diagnose for BuildError {
             | Self::Tls { .. }
             | Self::ConnectionLost { .. }
             | Self::Daemon { .. }
+            | Self::NoImageStore { .. }
             | Self::Unsupported { .. } => Category::Docker,
             Self::PushFailed { .. } | Self::PushCancelled { .. } | Self::ContextChanged { .. } => Category::Build,
             Self::InvalidContextPath { .. } | Self::UnreadableContext { .. } => Category::Workspace,
@@ -226,6 +234,7 @@ impl Diagnose for BuildError {
             Self::UnreadableSecret { .. } => {
                 "check the file or the environment variable that `--secret` names".to_owned()
             }
+            Self::NoImageStore { .. } => "build straight to a registry or to a file, or use a Docker daemon".to_owned(),
             Self::NoSshAgent { .. } => "start an agent with `eval $(ssh-agent)` and `ssh-add`, or name its socket".to_owned(),
             Self::Unsupported { help, .. } => help.clone(),
             Self::Daemon { message, .. } if message.contains("no space left") => {

@@ -28,11 +28,12 @@ mod session;
 mod solve;
 mod steps;
 mod tls;
+mod tunnel;
 mod vertex;
 
 pub use builder::Builder;
 pub use endpoint::{Address, Endpoint, Environment, TlsFiles};
-pub use engine::{DaemonInfo, ImageDetails};
+pub use engine::{DaemonInfo, DaemonKind, ImageDetails};
 pub use error::{Attempt, BuildError};
 pub use event::{
     BuildWarning, ContextSummary, Event, LogLine, LogStream, PushProgress, Pushed, Transfer, VertexFinished,
@@ -40,8 +41,8 @@ pub use event::{
 };
 pub use outcome::{BuildOutcome, BuiltTarget, LOG_TAIL_LINES, StepFailure, TargetOutcome, TargetResult};
 pub use request::{
-    BuildRequest, CacheEntry, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret, SecretSource,
-    SshForward, TargetName, TargetRequest,
+    ArchiveKind, BuildRequest, CacheEntry, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret,
+    SecretSource, SshForward, TargetName, TargetRequest,
 };
 pub use tokio_util::sync::CancellationToken;
 pub use vertex::{StepName, VertexDigest, VertexName};

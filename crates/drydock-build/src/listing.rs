@@ -27,8 +27,8 @@ const EPOCH: u64 = 978_307_200;
 const RANGE: u64 = 20 * 365 * 24 * 3600 * 1_000_000_000;
 
 /// Bits of Go's `os.FileMode`, which is what the protocol carries.
-const GO_DIRECTORY: u32 = 1 << 31;
-const GO_SYMLINK: u32 = 1 << 27;
+pub(crate) const GO_DIRECTORY: u32 = 1 << 31;
+pub(crate) const GO_SYMLINK: u32 = 1 << 27;
 const GO_SETUID: u32 = 1 << 23;
 const GO_SETGID: u32 = 1 << 22;
 const GO_STICKY: u32 = 1 << 20;

@@ -200,8 +200,31 @@ impl CacheEntry {
 pub enum Output {
     /// An image in the daemon's store.
     Image,
+    /// An image in the registry that its tags name, without a stop in the daemon's store (containerd's store and
+    /// `buildkitd` only). With several targets, prefer [`Builder::push`](crate::Builder::push) after all of them.
+    Registry,
+    /// The files of the image's file system, in a folder of this machine. What is in the folder stays.
+    Folder(PathBuf),
+    /// An archive on this machine.
+    Archive {
+        /// In which form.
+        kind: ArchiveKind,
+        /// The file, which is replaced once the archive is whole.
+        path: PathBuf,
+    },
     /// Nothing: the steps run and stay in the build cache.
     CacheOnly,
+}
+
+/// The form of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchiveKind {
+    /// The files of the image's file system.
+    Tar,
+    /// An OCI image layout (containerd's store and `buildkitd` only).
+    Oci,
+    /// What `docker load` takes (containerd's store and `buildkitd` only).
+    Docker,
 }
 
 /// Which steps run even though nothing changed.

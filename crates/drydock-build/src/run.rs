@@ -1,33 +1,34 @@
 //! A run: the session, the solves of all targets on it, and the one loop that everything they say comes together in.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as api;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::builder::Builder;
 use crate::capability;
-use crate::digest_cache::DigestCache;
-use crate::endpoint::Environment;
 use crate::error::BuildError;
 use crate::event::{Event, Transfer};
 use crate::failure::ErrorDetails;
-use crate::listing::{self, Listing};
 use crate::llb;
 use crate::outcome::{BuildOutcome, BuiltTarget, StepFailure, TargetOutcome, TargetResult};
 use crate::progress::{Progress, TICK, is_cancellation};
 use crate::raw;
-use crate::request::{BuildRequest, Secret, SecretSource, SshForward, TargetName};
+use crate::request::{BuildRequest, TargetName};
 use crate::session::{Content, Sent, Session};
 use crate::solve::{self, Inputs, SolveEnd};
 use crate::steps;
 use crate::vertex::VertexDigest;
+
+mod launch;
+mod prepare;
+
+use launch::Launch;
+use prepare::{agents, prepare};
 
 /// What solves say to the loop. Targets go by their index in the request.
 enum Message {
@@ -52,23 +53,17 @@ pub(crate) async fn build(
     tell(&events, Event::ContextReady(summary));
 
     let session_id = solve::random_id();
-    let headers = Session::headers(&session_id, &request.shared_key);
-    let stream = builder
-        .dialer
-        .upgrade("/session", &headers)
-        .await
-        .map_err(|error| BuildError::ConnectionLost { activity: "opening a session", reason: error.to_string() })?;
     let sent = Arc::new(Sent::default());
     let (faults, found) = mpsc::unbounded_channel();
     let content = Content {
         listing: Arc::new(listing),
-        secrets: values,
-        agents,
+        secrets: Arc::new(values),
+        agents: Arc::new(agents),
         credentials: builder.credentials.clone(),
         sent: Arc::clone(&sent),
         faults,
     };
-    let session = Session::serve(stream, content);
+    let session = Session::open(builder, &session_id, &request.shared_key, content.clone(), None).await?;
     let inputs = Inputs {
         context: llb::context(&session_id, request.full_transfer),
         dockerfile: llb::dockerfile(&request.dockerfile),
@@ -81,14 +76,13 @@ pub(crate) async fn build(
     let _stop_on_drop = stop.clone().drop_guard();
     let names: Vec<TargetName> = request.targets.iter().map(|target| target.name.clone()).collect();
     let (said, messages) = mpsc::unbounded_channel();
-    tokio::spawn(launch(builder.clone(), request.clone(), inputs, said, stop.clone()));
     let run = Run {
-        dockerfile: request.dockerfile,
+        dockerfile: request.dockerfile.clone(),
         keep_going: request.keep_going,
         raw_status: request.raw_status,
         progress: Progress::new(names.clone()),
         events,
-        stop,
+        stop: stop.clone(),
         sent,
         told: Transfer::default(),
         ends: names.iter().map(|_| None).collect(),
@@ -96,94 +90,13 @@ pub(crate) async fn build(
         fatal: None,
         names,
     };
+    let launch = Launch { builder: builder.clone(), request, inputs, content, said, stop };
+    tokio::spawn(launch.all());
     let ended = session.ended.clone();
     let outcome = run.until_all_ended(messages, found, ended).await;
     session.close().await;
     let (targets, transfer) = outcome?;
     Ok(BuildOutcome { targets, context: summary, transfer })
-}
-
-/// Lists the context and reads the secrets, on threads where that may block.
-async fn prepare(
-    request: &mut BuildRequest,
-    environment: &Environment,
-) -> Result<(Listing, BTreeMap<String, Arc<[u8]>>), BuildError> {
-    let entries = std::mem::take(&mut request.context);
-    let secrets = std::mem::take(&mut request.secrets);
-    let folder = request.digest_cache.clone();
-    let name = request.shared_key.clone();
-    let environment = environment.clone();
-    let work = move || {
-        let cache = folder.map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
-        let secrets = secrets.into_iter().map(|secret| read_secret(secret, &environment)).collect::<Result<_, _>>()?;
-        Ok((listing::list(entries, &cache)?, secrets))
-    };
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
-fn read_secret(secret: Secret, environment: &Environment) -> Result<(String, Arc<[u8]>), BuildError> {
-    let Secret { id, source } = secret;
-    let value = match source {
-        SecretSource::Bytes(bytes) => Ok(bytes),
-        SecretSource::File(path) => fs_err::read(path).map(Arc::from).map_err(|error| error.to_string()),
-        SecretSource::Env(name) => match environment.variables.get(&name) {
-            Some(value) => Ok(value.as_bytes().into()),
-            None => Err(format!("the environment variable `{name}` is not set")),
-        },
-    };
-    match value {
-        Ok(value) => Ok((id, value)),
-        Err(reason) => Err(BuildError::UnreadableSecret { id, reason }),
-    }
-}
-
-/// The sockets of the agents that are asked for, by id.
-fn agents(forwards: Vec<SshForward>, environment: &Environment) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    let found = forwards.into_iter().map(|SshForward { id, socket }| {
-        let usual = || environment.variable("SSH_AUTH_SOCK").map(PathBuf::from);
-        match socket.or_else(usual) {
-            Some(socket) if socket.exists() => Ok((id, socket)),
-            Some(socket) => {
-                Err(BuildError::NoSshAgent { id, reason: format!("`{}` does not exist", socket.display()) })
-            }
-            None => Err(BuildError::NoSshAgent { id, reason: "`SSH_AUTH_SOCK` is not set".to_owned() }),
-        }
-    });
-    found.collect()
-}
-
-/// Begins the solves in the order of the request, as many at a time as there are jobs.
-async fn launch(
-    builder: Builder,
-    request: BuildRequest,
-    inputs: Inputs,
-    said: UnboundedSender<Message>,
-    stop: CancellationToken,
-) {
-    let jobs = u32::try_from(request.jobs).unwrap_or(u32::MAX).clamp(1, 1 << 16);
-    let free = Arc::new(Semaphore::new(jobs as usize));
-    for (index, target) in request.targets.iter().enumerate() {
-        let weight = target.weight.clamp(1, jobs);
-        let permit = tokio::select! {
-            biased;
-            () = stop.cancelled() => None,
-            permit = Arc::clone(&free).acquire_many_owned(weight) => permit.ok(),
-        };
-        let Some(permit) = permit else {
-            drop(said.send(Message::Ended(index, SolveEnd::Stopped, Duration::ZERO)));
-            continue;
-        };
-        drop(said.send(Message::Started(index)));
-        let solve_request = solve::request(&request, target, &inputs);
-        let (control, said, stop) = (builder.control.clone(), said.clone(), stop.clone());
-        tokio::spawn(async move {
-            let begun = Instant::now();
-            let pass_on = |status| drop(said.send(Message::Status(index, Box::new(status))));
-            let end = solve::solve(control, solve_request, pass_on, stop).await;
-            drop(permit);
-            drop(said.send(Message::Ended(index, end, begun.elapsed())));
-        });
-    }
 }
 
 /// The state of a run.

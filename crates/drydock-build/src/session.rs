@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
+use bollard_buildkit_proto::moby::filesync::packet::file_send_server::FileSendServer as PacketSendServer;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
+use bollard_buildkit_proto::moby::filesync::v1::file_send_server::FileSendServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
 use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use futures_util::StreamExt;
@@ -21,6 +23,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Server;
 
+use crate::builder::Builder;
 use crate::credentials::Credentials;
 use crate::dial::Stream;
 use crate::error::BuildError;
@@ -29,8 +32,10 @@ use crate::listing::Listing;
 mod agent;
 mod answers;
 mod filesync;
+mod receive;
 
 pub(crate) use filesync::Sent;
+pub(crate) use receive::Sink;
 
 /// The largest window there is. The daemon asks for thousands of files in frames of a few bytes each, and h2 takes a
 /// flood of small frames for an attack unless the window is large.
@@ -49,12 +54,16 @@ const METHODS: [&str; 9] = [
     "/moby.sshforward.v1.SSH/ForwardAgent",
 ];
 
+/// The method by which results come back.
+const SEND: &str = "/moby.filesync.v1.FileSend/DiffCopy";
+
 /// What a session has to give.
+#[derive(Clone)]
 pub(crate) struct Content {
     pub(crate) listing: Arc<Listing>,
-    pub(crate) secrets: BTreeMap<String, Arc<[u8]>>,
+    pub(crate) secrets: Arc<BTreeMap<String, Arc<[u8]>>>,
     /// Sockets of ssh agents by id.
-    pub(crate) agents: BTreeMap<String, PathBuf>,
+    pub(crate) agents: Arc<BTreeMap<String, PathBuf>>,
     pub(crate) credentials: Credentials,
     /// Counts what is sent.
     pub(crate) sent: Arc<Sent>,
@@ -71,23 +80,36 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The headers by which a session introduces itself. `id` names it in solve requests.
-    pub(crate) fn headers(id: &str, shared_key: &str) -> Vec<(&'static str, String)> {
+    /// Opens a session and begins to answer on it. `id` names it in solve requests, `shared_key` names the context
+    /// across runs, and `sink` takes the result that comes back, if one does.
+    pub(crate) async fn open(
+        builder: &Builder,
+        id: &str,
+        shared_key: &str,
+        content: Content,
+        sink: Option<Sink>,
+    ) -> Result<Self, BuildError> {
         let mut headers = vec![
             ("X-Docker-Expose-Session-Uuid", id.to_owned()),
             ("X-Docker-Expose-Session-Name", "drydock".to_owned()),
             ("X-Docker-Expose-Session-Sharedkey", shared_key.to_owned()),
         ];
-        headers.extend(METHODS.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
-        headers
+        let methods = METHODS.into_iter().chain(sink.is_some().then_some(SEND));
+        headers.extend(methods.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
+        let stream = builder.open_session(&headers).await?;
+        Ok(Self::serve(stream, content, sink))
     }
 
-    /// Begins to answer on `stream`.
-    pub(crate) fn serve(stream: Stream, content: Content) -> Self {
+    fn serve(stream: Stream, content: Content, sink: Option<Sink>) -> Self {
         let Content { listing, secrets, agents, credentials, sent, faults } = content;
         let ended = CancellationToken::new();
         let close = CancellationToken::new();
         let stream = Watched { stream, _ended: ended.clone().drop_guard() };
+        let (folder, archive) = match sink {
+            Some(Sink::Folder(path)) => (Some(path), None),
+            Some(Sink::Archive(path)) => (None, Some(path)),
+            None => (None, None),
+        };
         let router = Server::builder()
             .initial_connection_window_size(WINDOW)
             .initial_stream_window_size(WINDOW)
@@ -95,7 +117,9 @@ impl Session {
             .add_service(FileSyncServer::new(filesync::ContextFiles::new(listing, sent, faults)))
             .add_service(SecretsServer::new(answers::SecretValues(secrets)))
             .add_service(SshServer::new(agent::Agents(agents)))
-            .add_service(AuthServer::new(answers::RegistryLogins(credentials)));
+            .add_service(AuthServer::new(answers::RegistryLogins(credentials)))
+            .add_optional_service(folder.map(|path| PacketSendServer::new(receive::Folder(path))))
+            .add_optional_service(archive.map(|path| FileSendServer::new(receive::Archive(path))));
         // The one connection, and then none: ending the stream would end the server.
         let incoming = futures_util::stream::iter([Ok::<_, io::Error>(stream)]).chain(futures_util::stream::pending());
         let closing = close.clone();
@@ -103,12 +127,18 @@ impl Session {
         Self { ended, close, server }
     }
 
-    /// Ends the session.
+    /// Ends the session, and waits a little for the daemon to notice.
     pub(crate) async fn close(self) {
         self.close.cancel();
         if tokio::time::timeout(Duration::from_secs(1), self.ended.cancelled()).await.is_err() {
             self.server.abort();
         }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close.cancel();
     }
 }
 

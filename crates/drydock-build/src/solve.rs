@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 
+use crate::engine::{DaemonInfo, DaemonKind};
 use crate::llb;
-use crate::request::{BuildRequest, CacheEntry, Network, NoCache, Output, Pull, TargetRequest};
+use crate::request::{ArchiveKind, BuildRequest, CacheEntry, Network, NoCache, Output, Pull, TargetRequest};
 
 /// How long a status stream that has nothing to say may stay open after its solve failed: BuildKit waits some seconds
 /// for a job that never came to be.
@@ -49,8 +50,13 @@ pub(crate) fn random_id() -> String {
 }
 
 /// The request for one target.
-pub(crate) fn request(run: &BuildRequest, target: &TargetRequest, inputs: &Inputs) -> api::SolveRequest {
-    let exporter = exporter(target);
+pub(crate) fn request(
+    run: &BuildRequest,
+    target: &TargetRequest,
+    inputs: &Inputs,
+    daemon: &DaemonInfo,
+) -> api::SolveRequest {
+    let exporter = exporter(target, daemon.kind);
     // BuildKit before 0.13 only knows the deprecated pair; later ones ignore it when there are exporters.
     let (exporter_deprecated, exporter_attrs_deprecated) =
         exporter.clone().map(|exporter| (exporter.r#type, exporter.attrs)).unwrap_or_default();
@@ -126,17 +132,29 @@ fn frontend_attributes(run: &BuildRequest, target: &TargetRequest) -> HashMap<St
     attributes
 }
 
-fn exporter(target: &TargetRequest) -> Option<api::Exporter> {
+fn exporter(target: &TargetRequest, daemon: DaemonKind) -> Option<api::Exporter> {
     let mut attrs = HashMap::new();
-    match target.output {
-        Output::Image => {}
-        Output::CacheOnly => return None,
-    }
+    let kind = match (&target.output, daemon) {
+        // Docker's own, which every store has.
+        (Output::Image, DaemonKind::Docker) => "moby",
+        (Output::Image, DaemonKind::BuildKit) => "image",
+        (Output::Registry, _) => {
+            attrs.insert("push".to_owned(), "true".to_owned());
+            "image"
+        }
+        (Output::Folder(_), _) => "local",
+        (Output::Archive { kind, .. }, _) => match kind {
+            ArchiveKind::Tar => "tar",
+            ArchiveKind::Oci => "oci",
+            ArchiveKind::Docker => "docker",
+        },
+        (Output::CacheOnly, _) => return None,
+    };
     if !target.tags.is_empty() {
         attrs.insert("name".to_owned(), target.tags.join(","));
     }
     attrs.extend(target.annotations.iter().map(|(key, value)| (format!("annotation.{key}"), value.clone())));
-    Some(api::Exporter { r#type: "moby".to_owned(), attrs })
+    Some(api::Exporter { r#type: kind.to_owned(), attrs })
 }
 
 fn cache_entry(entry: &CacheEntry) -> api::CacheOptionsEntry {

@@ -11,8 +11,9 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertS
 
 use crate::endpoint::TlsFiles;
 
-/// The client's side of TLS as Docker's files describe it. The error is a sentence.
-pub(crate) fn config(files: &TlsFiles) -> Result<ClientConfig, String> {
+/// The client's side of TLS as Docker's files describe it, for `protocol` if one is to be agreed on. The error is a
+/// sentence.
+pub(crate) fn config(files: &TlsFiles, protocol: Option<&[u8]>) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let file = |name: &str| files.folder.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -23,14 +24,16 @@ pub(crate) fn config(files: &TlsFiles) -> Result<ClientConfig, String> {
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     };
-    match (file("cert.pem"), file("key.pem")) {
+    let mut config = match (file("cert.pem"), file("key.pem")) {
         (Some(certificate), Some(key)) => {
             let chain = certificates(&certificate)?;
             let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| format!("`{}`: {error}", key.display()))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| error.to_string())
+            builder.with_client_auth_cert(chain, key).map_err(|error| error.to_string())?
         }
-        _ => Ok(builder.with_no_client_auth()),
-    }
+        _ => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = protocol.map(<[u8]>::to_vec).into_iter().collect();
+    Ok(config)
 }
 
 /// The authorities in `ca`, or the system's where there is no such file.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::Ssh;
 use bollard_buildkit_proto::moby::sshforward::v1::{BytesMessage, CheckAgentRequest, CheckAgentResponse};
@@ -16,7 +17,7 @@ const DEFAULT: &str = "default";
 const CHUNK: usize = 32 * 1024;
 
 /// Sockets of agents by id.
-pub(super) struct Agents(pub(super) BTreeMap<String, PathBuf>);
+pub(super) struct Agents(pub(super) Arc<BTreeMap<String, PathBuf>>);
 
 impl Agents {
     fn socket(&self, id: &str) -> Result<&PathBuf, Status> {

@@ -38,7 +38,7 @@ impl Health for Alive {
 }
 
 /// Secrets by id.
-pub(super) struct SecretValues(pub(super) BTreeMap<String, Arc<[u8]>>);
+pub(super) struct SecretValues(pub(super) Arc<BTreeMap<String, Arc<[u8]>>>);
 
 #[async_trait]
 impl Secrets for SecretValues {

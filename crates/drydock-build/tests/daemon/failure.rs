@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use drydock_build::{Address, BuildError, Builder, CancellationToken, Endpoint, Environment, Event, TargetResult};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::bench::{Bench, generated};
+use crate::relay::relay;
 
 const SHARED: &str = "\
 FROM BASE AS deps
@@ -124,11 +124,8 @@ async fn a_broken_connection_is_an_error_and_no_hang() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("proxy.sock");
     let cut = CancellationToken::new();
-    tokio::spawn(proxy(
-        tokio::net::UnixListener::bind(&socket).unwrap(),
-        bench.builder.endpoint().clone(),
-        cut.clone(),
-    ));
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    tokio::spawn(relay(listener, bench.builder.endpoint().clone(), b"", cut.clone()));
     let endpoint = Endpoint { address: Address::Unix(socket), tls: None, origin: "the test".to_owned() };
     let builder = Builder::connect(endpoint, &Environment::of_process()).await.unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -155,34 +152,5 @@ async fn a_daemon_that_is_not_there_is_told_with_its_address() {
             assert!(tried[0].reason.contains("No such file"), "{tried:?}");
         }
         other => panic!("unexpected {other:?}"),
-    }
-}
-
-/// Relays connections until `cut`, then drops them all.
-async fn proxy(listener: tokio::net::UnixListener, daemon: Endpoint, cut: CancellationToken) {
-    async fn relay<S: AsyncRead + AsyncWrite + Unpin>(mut near: tokio::net::UnixStream, mut far: S) {
-        drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
-    }
-    loop {
-        let near = tokio::select! {
-            () = cut.cancelled() => return,
-            accepted = listener.accept() => accepted.unwrap().0,
-        };
-        let (cut, daemon) = (cut.clone(), daemon.clone());
-        tokio::spawn(async move {
-            let relayed = async {
-                match &daemon.address {
-                    Address::Unix(path) => relay(near, tokio::net::UnixStream::connect(path).await.unwrap()).await,
-                    Address::Tcp { host, port } => {
-                        relay(near, tokio::net::TcpStream::connect((host.as_str(), *port)).await.unwrap()).await;
-                    }
-                    other => panic!("the test cannot relay to {other}"),
-                }
-            };
-            tokio::select! {
-                () = cut.cancelled() => {}
-                () = relayed => {}
-            }
-        });
     }
 }

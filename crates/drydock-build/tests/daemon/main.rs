@@ -6,9 +6,12 @@
 mod base;
 mod bench;
 mod registry;
+mod relay;
 
+mod buildkitd;
 mod cache;
 mod context;
 mod failure;
 mod images;
+mod outputs;
 mod push;

@@ -1,0 +1,63 @@
+//! What a run reads before it begins: the context's listing, secrets, agents.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::digest_cache::DigestCache;
+use crate::endpoint::Environment;
+use crate::error::BuildError;
+use crate::listing::{self, Listing};
+use crate::request::{BuildRequest, Secret, SecretSource, SshForward};
+
+/// Lists the context and reads the secrets, on threads where that may block.
+pub(super) async fn prepare(
+    request: &mut BuildRequest,
+    environment: &Environment,
+) -> Result<(Listing, BTreeMap<String, Arc<[u8]>>), BuildError> {
+    let entries = std::mem::take(&mut request.context);
+    let secrets = std::mem::take(&mut request.secrets);
+    let folder = request.digest_cache.clone();
+    let name = request.shared_key.clone();
+    let environment = environment.clone();
+    let work = move || {
+        let cache = folder.map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
+        let secrets = secrets.into_iter().map(|secret| read_secret(secret, &environment)).collect::<Result<_, _>>()?;
+        Ok((listing::list(entries, &cache)?, secrets))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn read_secret(secret: Secret, environment: &Environment) -> Result<(String, Arc<[u8]>), BuildError> {
+    let Secret { id, source } = secret;
+    let value = match source {
+        SecretSource::Bytes(bytes) => Ok(bytes),
+        SecretSource::File(path) => fs_err::read(path).map(Arc::from).map_err(|error| error.to_string()),
+        SecretSource::Env(name) => match environment.variables.get(&name) {
+            Some(value) => Ok(value.as_bytes().into()),
+            None => Err(format!("the environment variable `{name}` is not set")),
+        },
+    };
+    match value {
+        Ok(value) => Ok((id, value)),
+        Err(reason) => Err(BuildError::UnreadableSecret { id, reason }),
+    }
+}
+
+/// The sockets of the agents that are asked for, by id.
+pub(super) fn agents(
+    forwards: Vec<SshForward>,
+    environment: &Environment,
+) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    let found = forwards.into_iter().map(|SshForward { id, socket }| {
+        let usual = || environment.variable("SSH_AUTH_SOCK").map(PathBuf::from);
+        match socket.or_else(usual) {
+            Some(socket) if socket.exists() => Ok((id, socket)),
+            Some(socket) => {
+                Err(BuildError::NoSshAgent { id, reason: format!("`{}` does not exist", socket.display()) })
+            }
+            None => Err(BuildError::NoSshAgent { id, reason: "`SSH_AUTH_SOCK` is not set".to_owned() }),
+        }
+    });
+    found.collect()
+}
