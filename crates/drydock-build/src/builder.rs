@@ -12,7 +12,7 @@ use tonic::transport::Channel;
 
 use crate::credentials::Credentials;
 use crate::dial::{Dialer, Stream, UpgradeError};
-use crate::endpoint::{Endpoint, Environment};
+use crate::endpoint::{Address, Endpoint, Environment};
 use crate::engine::{DaemonInfo, DaemonKind, Engine, ImageDetails};
 use crate::error::BuildError;
 use crate::event::{Event, Pushed};
@@ -54,6 +54,10 @@ impl Builder {
         drop(first);
         let environment = environment.clone();
         let engine = Engine::new(&dialer)?;
+        if matches!(dialer.endpoint().address, Address::Ssh { .. }) {
+            // The command runs in any case; only this way do we hear what it says when it fails.
+            open_control(&dialer).await?;
+        }
         match tokio::try_join!(engine.introduce(&dialer), open_control(&dialer)) {
             Ok(((engine, mut info), stream)) => {
                 let control = control(dialer.clone(), Some(stream), DaemonKind::Docker).await?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -21,6 +22,8 @@ use crate::tls;
 
 /// How long a daemon may take to accept a connection or to answer an upgrade.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command that ended may take to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What a pipe holds.
 const PIPE: usize = 256 * 1024;
 /// How much of an answer to an upgrade is read.
@@ -97,19 +100,7 @@ impl Dialer {
                 }
             }
             Address::Ssh { user, host, port, socket } => {
-                let mut command = Command::new("ssh");
-                command.args(["-T", "-o", "ConnectTimeout=30"]);
-                if let Some(user) = user {
-                    command.args(["-l", user]);
-                }
-                if let Some(port) = port {
-                    command.args(["-p", &port.to_string()]);
-                }
-                command.args(["--", host, "docker"]);
-                if let Some(socket) = socket {
-                    command.arg(format!("--host=unix://{socket}"));
-                }
-                command.args(["system", "dial-stdio"]);
+                let command = ssh(user.as_deref(), host, *port, socket.as_deref());
                 CommandStream::spawn(command).map(Stream::new)
             }
         }
@@ -140,6 +131,24 @@ impl Dialer {
     }
 }
 
+/// The command that reaches a daemon through ssh.
+fn ssh(user: Option<&str>, host: &str, port: Option<u16>, socket: Option<&str>) -> Command {
+    let mut command = Command::new("ssh");
+    command.args(["-T", "-o", "ConnectTimeout=30"]);
+    if let Some(user) = user {
+        command.args(["-l", user]);
+    }
+    if let Some(port) = port {
+        command.args(["-p", &port.to_string()]);
+    }
+    command.args(["--", host, "docker"]);
+    if let Some(socket) = socket {
+        command.arg(format!("--host=unix://{socket}"));
+    }
+    command.args(["system", "dial-stdio"]);
+    command
+}
+
 /// Why there is no upgraded connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpgradeError {
@@ -159,7 +168,7 @@ async fn read_head(stream: &mut Stream) -> io::Result<String> {
         match stream.read_u8().await {
             Ok(byte) => head.push(byte),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, stream.end_reason()));
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, stream.end_reason().await));
             }
             Err(error) => return Err(error),
         }
@@ -168,8 +177,8 @@ async fn read_head(stream: &mut Stream) -> io::Result<String> {
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Why the stream ended, where the far side said so elsewhere.
-    fn end_reason(&self) -> Option<String> {
+    /// Comes to what the far side says of the end, where it says so elsewhere.
+    fn last_words(&mut self) -> Option<JoinHandle<String>> {
         None
     }
 }
@@ -196,8 +205,13 @@ impl Stream {
         Self(Box::new(stream))
     }
 
-    fn end_reason(&self) -> String {
-        self.0.end_reason().unwrap_or_else(|| "the connection was closed".to_owned())
+    /// Why the stream ended.
+    async fn end_reason(&mut self) -> String {
+        let said = match self.0.last_words() {
+            Some(words) => tokio::time::timeout(LAST_WORDS, words).await.ok().and_then(Result::ok),
+            None => None,
+        };
+        said.filter(|said| !said.is_empty()).unwrap_or_else(|| "the connection was closed".to_owned())
     }
 }
 
@@ -253,7 +267,7 @@ impl tonic::transport::server::Connected for Stream {
 struct CommandStream {
     stdin: ChildStdin,
     stdout: ChildStdout,
-    stderr: Arc<Mutex<String>>,
+    stderr: Option<JoinHandle<String>>,
     // Ends the command when the connection is dropped.
     _child: Child,
 }
@@ -269,27 +283,19 @@ impl CommandStream {
         })?;
         let stdin = child.stdin.take().expect("stdin is piped");
         let stdout = child.stdout.take().expect("stdout is piped");
-        let mut errors = child.stderr.take().expect("stderr is piped");
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let said = Arc::clone(&stderr);
-        tokio::spawn(async move {
-            let mut buffer = [0; 1024];
-            while let Ok(length @ 1..) = errors.read(&mut buffer).await {
-                let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if said.len() < MAX_HEAD {
-                    said.push_str(&String::from_utf8_lossy(&buffer[..length]));
-                }
-            }
+        let errors = child.stderr.take().expect("stderr is piped");
+        let stderr = tokio::spawn(async move {
+            let mut said = Vec::new();
+            drop(errors.take(MAX_HEAD as u64).read_to_end(&mut said).await);
+            String::from_utf8_lossy(&said).trim().to_owned()
         });
-        Ok(Self { stdin, stdout, stderr, _child: child })
+        Ok(Self { stdin, stdout, stderr: Some(stderr), _child: child })
     }
 }
 
 impl Duplex for CommandStream {
-    fn end_reason(&self) -> Option<String> {
-        let said = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let said = said.trim();
-        (!said.is_empty()).then(|| said.to_owned())
+    fn last_words(&mut self) -> Option<JoinHandle<String>> {
+        self.stderr.take()
     }
 }
 
@@ -314,5 +320,41 @@ impl AsyncWrite for CommandStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stdin).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ssh_is_told_where_to_go() {
+        let command = ssh(Some("me"), "build", Some(2222), Some("/run/docker.sock"));
+        let arguments: Vec<_> = command.as_std().get_args().map(|argument| argument.to_str().unwrap()).collect();
+        assert_eq!(
+            arguments.join(" "),
+            "-T -o ConnectTimeout=30 -l me -p 2222 -- build docker --host=unix:///run/docker.sock system dial-stdio"
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_commands_standard_streams_are_a_connection() {
+        let mut stream = Stream::new(CommandStream::spawn(Command::new("cat")).unwrap());
+        stream.write_all(b"HTTP/1.1 101 Switching\r\n\r\nrest").await.unwrap();
+        assert_eq!(read_head(&mut stream).await.unwrap(), "HTTP/1.1 101 Switching\r\n\r\n");
+        let mut rest = [0; 4];
+        stream.read_exact(&mut rest).await.unwrap();
+        assert_eq!(&rest, b"rest");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_a_command_says_of_its_end_is_the_reason() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 'Host key verification failed.' >&2"]);
+        let mut stream = Stream::new(CommandStream::spawn(command).unwrap());
+        let error = read_head(&mut stream).await.unwrap_err();
+        assert_eq!(error.to_string(), "Host key verification failed.");
     }
 }

@@ -89,5 +89,93 @@ pub struct StepFailure {
     pub log_tail: Vec<String>,
 }
 
+impl StepFailure {
+    /// What to do about it, where that can be told from what the daemon says; most steps explain themselves.
+    pub fn help(&self) -> Option<String> {
+        let says = |words: &[&str]| words.iter().any(|words| self.message.contains(words));
+        let wrote = |words: &str| self.log_tail.iter().any(|line| line.contains(words));
+        if says(&["no space left on device"]) || wrote("no space left on device") || wrote("ENOSPC") {
+            return Some(
+                "free space where the daemon keeps its data: `docker system df`, `docker builder prune`".to_owned(),
+            );
+        }
+        if self.exit_code == Some(137) || wrote("JavaScript heap out of memory") {
+            return Some(
+                "the command ran out of memory: build fewer targets at once (`--jobs 1`), or give Docker more"
+                    .to_owned(),
+            );
+        }
+        let image = self.image()?;
+        let registry = crate::credentials::registry_of(image);
+        Some(if says(&["denied", "nauthorized", "authorization failed", "no basic auth", "403 Forbidden"]) {
+            format!("log in with `docker login {registry}`, and check the name `{image}`")
+        } else if says(&["not found", "manifest unknown"]) {
+            format!("check the name `{image}`")
+        } else {
+            format!("check that the daemon reaches `{registry}`: `docker pull {image}`")
+        })
+    }
+
+    /// The image that could not be had, in ``docker.io/library/x:1: failed to resolve source metadata for …: …``.
+    fn image(&self) -> Option<&str> {
+        let markers = ["failed to resolve source metadata for ", "failed to load metadata for "];
+        let after = markers.iter().find_map(|marker| self.message.split_once(marker).map(|(_, rest)| rest));
+        let name = match after {
+            Some(rest) => rest.split(": ").next()?,
+            // Before 0.11: `docker.io/library/x:1: not found`.
+            None => self.message.split(": ").next().filter(|name| !name.contains(' ') && name.contains('/'))?,
+        };
+        Some(name.strip_prefix("docker.io/library/").unwrap_or(name))
+    }
+}
+
 /// How many lines of a step are kept to be shown when it fails.
 pub const LOG_TAIL_LINES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn help(message: &str, exit_code: Option<i32>, line: &str) -> Option<String> {
+        let failure = StepFailure {
+            message: message.to_owned(),
+            vertex: None,
+            step: None,
+            command: None,
+            exit_code,
+            dockerfile_lines: Vec::new(),
+            log_tail: vec![line.to_owned()],
+        };
+        failure.help()
+    }
+
+    #[test]
+    fn what_the_daemon_says_is_turned_into_advice() {
+        let missing = "docker.io/library/nope:1: failed to resolve source metadata for docker.io/library/nope:1: docker.io/library/nope:1: not found";
+        assert_eq!(help(missing, None, "").unwrap(), "check the name `nope:1`");
+        let denied =
+            "ghcr.io/me/x:1: failed to resolve source metadata for ghcr.io/me/x:1: failed to authorize: 403 Forbidden";
+        assert_eq!(
+            help(denied, None, "").unwrap(),
+            "log in with `docker login ghcr.io`, and check the name `ghcr.io/me/x:1`"
+        );
+        let offline = "node:22: failed to resolve source metadata for docker.io/library/node:22: dial tcp: lookup registry-1.docker.io: no such host";
+        assert_eq!(
+            help(offline, None, "").unwrap(),
+            "check that the daemon reaches `docker.io`: `docker pull node:22`"
+        );
+        let old = "docker.io/library/nope:1: not found";
+        assert_eq!(help(old, None, "").unwrap(), "check the name `nope:1`");
+        assert!(
+            help("process \"x\" did not complete successfully: exit code: 1", Some(1), "ENOSPC: no space")
+                .unwrap()
+                .contains("prune")
+        );
+        assert!(
+            help("process \"x\" did not complete successfully: exit code: 137", Some(137), "Killed")
+                .unwrap()
+                .contains("memory")
+        );
+        assert_eq!(help("process \"/bin/sh -c x\" did not complete successfully: exit code: 1", Some(1), "oops"), None);
+    }
+}
