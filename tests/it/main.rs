@@ -1,1 +1,10 @@
-//! Tests of the command line that need no Docker.
+//! Tests of the command line that need no Docker: what is printed, where, and the exit code.
+
+mod bad_input;
+mod command_line;
+mod config;
+mod daemon;
+mod dockerfile;
+mod documents;
+mod edges;
+mod support;

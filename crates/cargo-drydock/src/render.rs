@@ -69,7 +69,7 @@ impl Diagnostic {
             let notes = self.notes.iter().map(|note| ("note", note));
             for (level, message) in notes.chain(self.help.iter().map(|help| ("help", help))) {
                 let message = message.replace('\n', "\n          ");
-                text += &format!("\n  {RULE}={RULE:#} {STRONG}{level}{STRONG:#}: {message}");
+                text.push_str(&format_args!("\n  {RULE}={RULE:#} {STRONG}{level}{STRONG:#}: {message}").to_string());
             }
             return text;
         }

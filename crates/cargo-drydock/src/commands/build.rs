@@ -52,8 +52,8 @@ async fn drive(args: &BuildArgs, prepared: Prepared, begun: Instant, shell: &mut
     };
     let (sender, events) = unbounded_channel();
     let cancel = CancellationToken::new();
-    let build = builder.build(request, sender, cancel.clone());
-    let (end, interrupted) = watch(build, events, &cancel, reporter.as_deref_mut(), shell).await;
+    let run = builder.build(request, sender, cancel.clone());
+    let (end, interrupted) = watch(run, events, &cancel, reporter.as_deref_mut(), shell).await;
     if let Some(reporter) = &mut reporter {
         reporter.finish(shell);
     }
@@ -90,16 +90,16 @@ async fn drive(args: &BuildArgs, prepared: Prepared, begun: Instant, shell: &mut
     if outcome.is_success() { Ok(()) } else { Err(Failure::Reported(Exit::Failed)) }
 }
 
-/// Runs `build`, shows its events, and listens to Ctrl-C: the first stops the steps on the daemon, the second stops
+/// Drives `run`, shows its events, and listens to Ctrl-C: the first stops the steps on the daemon, the second stops
 /// waiting for that.
 async fn watch(
-    build: impl Future<Output = Result<BuildOutcome, BuildError>>,
+    run: impl Future<Output = Result<BuildOutcome, BuildError>>,
     mut events: UnboundedReceiver<Event>,
     cancel: &CancellationToken,
     mut reporter: Option<&mut (dyn Reporter + 'static)>,
     shell: &mut Shell,
 ) -> (End, bool) {
-    tokio::pin!(build);
+    tokio::pin!(run);
     let mut ticks = tokio::time::interval(TICK);
     let mut interrupted = false;
     let mut interrupts = Interrupts::new();
@@ -118,7 +118,7 @@ async fn watch(
                     reporter.event(&event, shell);
                 }
             }
-            result = &mut build => break End::Done(result),
+            result = &mut run => break End::Done(result),
             _ = ticks.tick() => {
                 if let Some(reporter) = &mut reporter {
                     reporter.tick(shell);

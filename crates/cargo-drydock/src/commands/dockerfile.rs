@@ -75,7 +75,7 @@ pub(super) fn run(args: &DockerfileArgs, global: &GlobalArgs, shell: &mut Shell)
     let files = written(&plan, &directory, &tags);
     let states = compare(&loaded.root, &files)?;
     if args.check {
-        return check(&states, &files, shell);
+        return check(&directory, &states, &files, shell);
     }
     write(&loaded.root, &directory, &files, &states, shell)
 }
@@ -135,6 +135,7 @@ struct StaleDocument<'a> {
 }
 
 fn check(
+    directory: &WorkspacePath,
     states: &BTreeMap<WorkspacePath, State>,
     files: &BTreeMap<WorkspacePath, WrittenFile>,
     shell: &mut Shell,
@@ -158,7 +159,7 @@ fn check(
         return Ok(());
     }
     let count = crate::report::units::count(stale.len() as u64, "file");
-    shell.status_wrong("Stale", format!("{count}; `drydock dockerfile --out-dir DIR` writes them anew"));
+    shell.status_wrong("Stale", format!("{count}; run `drydock dockerfile --out-dir {directory}`"));
     Err(Failure::Reported(Exit::Failed))
 }
 

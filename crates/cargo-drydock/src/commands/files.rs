@@ -13,7 +13,7 @@ pub(super) fn run(args: &FilesArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let loaded = load(global, shell)?;
     let plan = loaded.plan(std::slice::from_ref(&args.target), shell)?;
     if shell.is_json() {
-        return shell.print(&json(&args.target, &plan));
+        return shell.print(&json(&plan));
     }
     let mut text = String::new();
     for file in &plan.context {
@@ -26,7 +26,7 @@ pub(super) fn run(args: &FilesArgs, global: &GlobalArgs, shell: &mut Shell) -> R
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
-    target: &'a str,
+    targets: Vec<&'a str>,
     files: Vec<FileDocument<'a>>,
 }
 
@@ -38,7 +38,7 @@ struct FileDocument<'a> {
     executable: bool,
 }
 
-fn json(target: &str, plan: &BuildPlan) -> String {
+fn json(plan: &BuildPlan) -> String {
     let files = plan.context.iter().map(|file| FileDocument {
         path: file.path.as_str(),
         from: match file.content {
@@ -48,5 +48,6 @@ fn json(target: &str, plan: &BuildPlan) -> String {
         },
         executable: file.executable,
     });
-    json_text(&Document { version: 1, target, files: files.collect() })
+    let targets = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    json_text(&Document { version: 1, targets, files: files.collect() })
 }

@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use drydock_lockfile::PackageName;
 use drydock_workspace::{Edge, EdgeKind, PackageGraph};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::load::load;
 use crate::args::{GlobalArgs, GraphArgs, GraphFormat};
 use crate::failure::Failure;
+use crate::report::units::{pad, tame};
 use crate::shell::{FAINT, Shell};
 
 pub(super) fn run(args: &GraphArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
@@ -26,16 +28,16 @@ pub(super) fn run(args: &GraphArgs, global: &GlobalArgs, shell: &mut Shell) -> R
 
 /// The packages in build order, each with what it needs.
 fn tree(graph: &PackageGraph, order: &[PackageName]) -> String {
-    let width = order.iter().map(|name| name.as_str().chars().count()).max().unwrap_or_default();
+    let width = order.iter().map(|name| tame(name.as_str()).width()).max().unwrap_or_default();
     let mut text = String::new();
     for name in order {
-        let path = graph.path(name.as_str()).map_or(".", |path| path.display());
-        line(&mut text, format_args!("{name:<width$}  {FAINT}{path}{FAINT:#}", name = name.as_str()));
+        let path = tame(graph.path(name.as_str()).map_or(".", |path| path.display()));
+        line(&mut text, format_args!("{}  {FAINT}{path}{FAINT:#}", pad(&tame(name.as_str()), width)));
         let needs = graph.dependencies(name.as_str());
         for (index, edge) in needs.iter().enumerate() {
             let branch = if index + 1 == needs.len() { "└──" } else { "├──" };
-            let remark = remark(edge);
-            line(&mut text, format_args!("{FAINT}{branch}{FAINT:#} {to}{FAINT}{remark}{FAINT:#}", to = edge.to));
+            let (to, remark) = (tame(edge.to.as_str()), remark(edge));
+            line(&mut text, format_args!("{FAINT}{branch}{FAINT:#} {to}{FAINT}{remark}{FAINT:#}"));
         }
     }
     text
@@ -51,7 +53,10 @@ fn remark(edge: &Edge) -> String {
 }
 
 fn dot(graph: &PackageGraph, order: &[PackageName]) -> String {
-    let quote = |name: &PackageName| format!("\"{}\"", name.as_str().replace('\\', "\\\\").replace('"', "\\\""));
+    let quote = |name: &PackageName| {
+        let escaped = name.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{}\"", escaped.replace(char::is_control, " "))
+    };
     let mut text = "digraph packages {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
     for name in order {
         line(&mut text, format_args!("  {};", quote(name)));
@@ -71,7 +76,10 @@ fn mermaid(graph: &PackageGraph, order: &[PackageName]) -> String {
     let ids: BTreeMap<&PackageName, usize> = order.iter().enumerate().map(|(index, name)| (name, index)).collect();
     let mut text = "graph LR\n".to_owned();
     for (index, name) in order.iter().enumerate() {
-        line(&mut text, format_args!("  p{index}[\"{}\"]", name.as_str().replace('"', "#quot;")));
+        line(
+            &mut text,
+            format_args!("  p{index}[\"{}\"]", name.as_str().replace('"', "#quot;").replace(char::is_control, " ")),
+        );
     }
     for edge in edges(graph, order) {
         let arrow = match edge.kind {

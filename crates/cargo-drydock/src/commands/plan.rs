@@ -36,15 +36,19 @@ fn human(plan: &BuildPlan, verbose: bool) -> String {
             push(&mut text, &format!("  {:width$}  {FAINT}{branch} {detail}{FAINT:#}", ""));
         }
     }
-    push(&mut text, "\nTargets");
+    push(&mut text, "");
+    push(&mut text, "Targets");
     for target in &plan.targets {
         push(&mut text, &target_line(target, width));
     }
     let generated = plan.context.iter().filter(|file| matches!(file.content, ContextContent::Bytes(_))).count();
     let files = units::count((plan.context.len() - generated) as u64, "file");
-    push(&mut text, &format!("\nContext\n  {files} of the workspace, {generated} generated"));
+    push(&mut text, "");
+    push(&mut text, "Context");
+    push(&mut text, &format!("  {files} of the workspace, {generated} generated"));
     if verbose {
-        push(&mut text, "\nDecisions");
+        push(&mut text, "");
+        push(&mut text, "Decisions");
         for decision in &plan.decisions {
             let because = format!("{FAINT}, because {}{FAINT:#}", decision.because);
             push(&mut text, &format!("  {}: {}{because}", decision.subject, decision.choice));
@@ -126,8 +130,9 @@ fn paths(paths: &[WorkspacePath]) -> String {
     paths.iter().map(WorkspacePath::display).collect::<Vec<_>>().join(", ")
 }
 
+/// A line; names and paths in it cannot begin another.
 fn push(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("writing to a string does not fail");
+    writeln!(text, "{}", line.replace(['\n', '\r'], " ")).expect("writing to a string does not fail");
 }
 
 #[derive(Serialize)]

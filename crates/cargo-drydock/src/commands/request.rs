@@ -80,7 +80,7 @@ pub(super) fn prepare(
     validate(plan)?;
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     let tags = tags::expand(&args.tags, &names).map_err(Failure::all::<TagError>)?;
-    let build_args = build_arguments(&args.build_args)?;
+    let build_args = build_arguments(&args.arguments)?;
     shell.warn_all(&unused_arguments(plan, &build_args));
     let dockerfile = lower(plan, &generated_directory()).to_string();
     let targets = plan.targets.iter().map(|target| TargetRequest {
@@ -130,12 +130,11 @@ fn context(loaded: &Loaded, plan: &BuildPlan) -> Vec<ContextEntry> {
 fn build_arguments(arguments: &[String]) -> Result<BTreeMap<String, String>, RequestError> {
     let mut values = BTreeMap::new();
     for argument in arguments {
-        let (name, value) = match argument.split_once('=') {
-            Some((name, value)) => (name, value.to_owned()),
-            None => {
-                let value = std::env::var(argument).map_err(|_| RequestError::Unset { name: argument.clone() })?;
-                (argument.as_str(), value)
-            }
+        let (name, value) = if let Some((name, value)) = argument.split_once('=') {
+            (name, value.to_owned())
+        } else {
+            let value = std::env::var(argument).map_err(|_| RequestError::Unset { name: argument.clone() })?;
+            (argument.as_str(), value)
         };
         if name.is_empty() {
             return Err(RequestError::BuildArgument { argument: argument.clone() });

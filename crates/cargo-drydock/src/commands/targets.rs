@@ -49,7 +49,8 @@ fn human(found: &Targets, verbose: bool) -> String {
         }
     }
     if verbose && !found.others.is_empty() {
-        push(&mut text, "\nNot a target:");
+        push(&mut text, "");
+        push(&mut text, "Not a target:");
         for (package, why) in &found.others {
             push(&mut text, &format!("  {package}{FAINT}: {why}{FAINT:#}"));
         }
@@ -71,8 +72,9 @@ fn facts(target: &FoundTarget) -> String {
     [what, port, assets].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// A line; names and paths in it cannot begin another.
 fn push(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("writing to a string does not fail");
+    writeln!(text, "{}", line.replace(['\n', '\r'], " ")).expect("writing to a string does not fail");
 }
 
 #[derive(Serialize)]

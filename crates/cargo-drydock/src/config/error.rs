@@ -71,12 +71,13 @@ impl Diagnose for ConfigError {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::Syntax { .. } => "correct the TOML".to_owned(),
-            Self::UnknownKey { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
+            Self::UnknownKey { closest: Some(closest), .. } | Self::UnknownPackage { closest: Some(closest), .. } => {
+                format!("did you mean `{closest}`?")
+            }
             Self::UnknownKey { closest: None, known, .. } => format!("it takes {}", list(known)),
             Self::Type { expected, .. } => format!("write {expected}"),
             Self::Value { help, .. } => help.clone(),
             Self::Path { .. } => "write a path inside the workspace, relative to its root".to_owned(),
-            Self::UnknownPackage { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
             Self::UnknownPackage { closest: None, .. } => "`drydock graph` lists the packages".to_owned(),
             Self::Twice { .. } => "keep one of them".to_owned(),
             Self::NoTable { .. } => "add `[workspace.metadata.drydock]`, or name a drydock.toml".to_owned(),

@@ -30,6 +30,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    #[expect(clippy::unnecessary_box_returns, reason = "errors hold their snippets boxed, to be small")]
     pub(super) fn snippet(&self, span: Range<usize>, label: impl Into<String>) -> Box<Snippet> {
         Box::new(Snippet { path: self.path.clone(), source: self.source.clone(), span, label: label.into() })
     }
@@ -140,7 +141,7 @@ impl Reader {
             return Vec::new();
         };
         let mut texts = Vec::new();
-        for item in array.iter() {
+        for item in array {
             if let Some(text) = self.text(&format!("{key}[{}]", texts.len()), item) {
                 texts.push((text, item.span()));
             }

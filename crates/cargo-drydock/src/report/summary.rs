@@ -85,13 +85,15 @@ fn line(row: &[String; 5], widths: [usize; 5], width: usize) -> String {
     };
     let image = units::pad(&units::fit(image, image_columns), image_columns);
     let mut text = format!("{:>12} {image}  {FAINT}{}{FAINT:#}", "", units::pad(id, widths[1]));
-    text += &format!(
-        "  {size:>size_columns$}  {time:>time_columns$}",
-        size_columns = widths[3 - 1],
-        time_columns = widths[3]
-    );
-    if wide(&widths) <= room {
-        text += &format!("  {FAINT}{steps}{FAINT:#}");
+    let numbers = [
+        format!("{size:>columns$}", columns = widths[2]),
+        format!("{time:>columns$}", columns = widths[3]),
+        format!("{FAINT}{steps}{FAINT:#}"),
+    ];
+    let shown = if wide(&widths) <= room { 3 } else { 2 };
+    for number in &numbers[..shown] {
+        text.push_str("  ");
+        text.push_str(number);
     }
     text
 }

@@ -143,16 +143,15 @@ impl Tty {
         let total = self.board.rows.len().max(1);
         let finished = self.board.finished();
         let elapsed = units::duration(self.begun.elapsed());
-        let mut facts = format!("{finished}/{} stages", self.board.rows.len());
+        let mut facts = vec![format!("{finished}/{} stages", self.board.rows.len())];
         if self.board.cached() > 0 {
-            facts += &format!(", {} cached", self.board.cached());
+            facts.push(format!("{} cached", self.board.cached()));
         }
         if self.board.targets > 1 {
-            facts += &format!(", {}/{} targets", self.board.targets_finished, self.board.targets);
+            facts.push(format!("{}/{} targets", self.board.targets_finished, self.board.targets));
         }
-        if let Some(beside) = self.beside() {
-            facts += &format!(", {beside}");
-        }
+        facts.extend(self.beside());
+        let facts = facts.join(", ");
         let bar_columns = if width >= 100 { 30 } else { 15 };
         let full = bar_columns * finished / total;
         let head = if full < bar_columns { ">" } else { "" };

@@ -1,5 +1,6 @@
 //! Durations, sizes and counts as people read them, and text cut to the columns there are.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -29,13 +30,26 @@ pub(crate) fn bytes(bytes: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if value < 99.95 { 1 } else { 0 };
+    let digits = usize::from(value < 99.95);
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
 /// `1 file`, `2 files`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `text` with control characters escaped, so that a name cannot speak to the terminal or begin a line of its own.
+pub(crate) fn tame(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let tamed = text.chars().flat_map(|character| {
+        let escaped = character.is_control().then(|| character.escape_default());
+        let plain = escaped.is_none().then_some(character);
+        escaped.into_iter().flatten().chain(plain)
+    });
+    Cow::Owned(tamed.collect())
 }
 
 /// `text` on one line in at most `columns` columns, with `…` where something was cut off.
@@ -86,6 +100,12 @@ mod tests {
         assert_eq!(bytes(41_234), "41.2 kB");
         assert_eq!(bytes(182_400_000), "182 MB");
         assert_eq!(bytes(999_999_999), "1.0 GB");
+    }
+
+    #[test]
+    fn names_cannot_speak_to_the_terminal() {
+        assert_eq!(tame("a\u{1b}[2J\nb"), "a\\u{1b}[2J\\nb");
+        assert_eq!(tame("@acme/日"), "@acme/日");
     }
 
     #[test]

@@ -1,0 +1,240 @@
+//! The command line itself: help, usage, entry by Cargo, completions.
+
+use std::process::{Command, Stdio};
+
+use drydock_test::Fixture;
+
+use crate::support::{acme, check, clean, drydock, stdout};
+
+#[test]
+fn help_lists_the_commands_and_the_exit_codes() {
+    check!(Fixture::empty(), ["--help"], @"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    Container builds for JavaScript monorepos: one Dockerfile from the package graph, built in parallel
+    through BuildKit
+
+    Usage: drydock [OPTIONS] <COMMAND>
+
+    Commands:
+      build        Build the images of all or the named targets, in parallel [alias: b]
+      graph        Print the packages and the edges between them
+      targets      List the images that can be built, and what led to each
+      plan         Print the stages and targets of a build without building
+      dockerfile   Print the combined Dockerfile, write it with what it needs, or check what is on disk
+      bake         Print the file with which `docker buildx bake` builds the same images
+      files        List the files that the image of a target is made from
+      init         Write a commented drydock.toml of what was inferred
+      completions  Print a script that completes commands in a shell
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+          --root <DIR>
+              The workspace root, or any folder inside [default: search upwards from the current folder]
+
+          --config <FILE>
+              The configuration file [default: drydock.toml at the root, or Cargo.toml's
+              workspace.metadata.drydock]
+
+      -v, --verbose...
+              Say more: what was inferred, and why
+
+      -q, --quiet
+              Say nothing but errors
+
+          --color <WHEN>
+              Whether to colour the output [default: CARGO_TERM_COLOR, or auto; NO_COLOR is respected]
+
+              Possible values:
+              - auto:   When the output is a terminal
+              - always: Always
+              - never:  Never
+
+    Exit codes:
+      0    success
+      1    a build failed, or `dockerfile --check` found stale files
+      2    the command line or the configuration is wrong
+      3    the workspace, a manifest or the lockfile is invalid
+      4    Docker is unreachable, too old, or refuses
+      101  a bug in drydock
+      130  interrupted
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn build_help_tells_every_option() {
+    check!(Fixture::empty(), ["build", "--help"], @"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    Build the images of all or the named targets, in parallel
+
+    Usage: drydock build [OPTIONS] [TARGET]...
+
+    Arguments:
+      [TARGET]...
+              Targets, by their name or their package's [default: all]
+
+    Options:
+      -j, --jobs <N>
+              How many targets to build at once [default: the number of processors]
+              
+              [env: DRYDOCK_JOBS=]
+
+          --keep-going
+              Go on with the other targets when one fails
+
+          --no-cache
+              Run every step, whatever the cache holds
+
+      -t, --tag <TAG>
+              Tag each image; `{target}` is the target's name. Can be given several times
+              
+              [default: {target}]
+
+          --build-arg <KEY[=VALUE]>
+              A build argument; without a value it is taken from the environment. Can be given several
+              times
+
+          --secret <SECRET>
+              A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given
+              several times
+
+          --progress <HOW>
+              How to show progress [default: BUILDKIT_PROGRESS, or auto]
+
+              Possible values:
+              - auto:  Bars on a terminal, lines elsewhere
+              - tty:   Bars
+              - plain: Lines, with the output of every step
+              - quiet: Errors only
+
+          --format <human|json>
+              How to print
+              
+              [default: human]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Global options:
+          --root <DIR>
+              The workspace root, or any folder inside [default: search upwards from the current folder]
+
+          --config <FILE>
+              The configuration file [default: drydock.toml at the root, or Cargo.toml's
+              workspace.metadata.drydock]
+
+      -v, --verbose...
+              Say more: what was inferred, and why
+
+      -q, --quiet
+              Say nothing but errors
+
+          --color <WHEN>
+              Whether to colour the output [default: CARGO_TERM_COLOR, or auto; NO_COLOR is respected]
+
+              Possible values:
+              - auto:   When the output is a terminal
+              - always: Always
+              - never:  Never
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn an_unknown_command_is_a_usage_error() {
+    check!(Fixture::empty(), ["biuld"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unrecognized subcommand 'biuld'
+
+      tip: some similar subcommands exist: 'b', 'build'
+
+    Usage: drydock [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_usage_error_is_json_when_json_was_asked_for() {
+    check!(Fixture::empty(), ["build", "--jobs", "0", "--format", "json"], @r#"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    {"reason":"error","code":"usage","message":"invalid value '0' for '--jobs <N>': at least one job is needed","places":[],"notes":[],"help":"`--help` lists what can be given"}
+    "#);
+}
+
+#[test]
+fn cargo_passes_the_name_of_the_subcommand_first() {
+    let fixture = acme();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-drydock"));
+    clean(&mut command);
+    let output = command.args(["drydock", "graph"]).current_dir(fixture.root()).output().expect("the binary runs");
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), stdout(&fixture, &["graph"]));
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&Fixture::empty(), &["completions", shell]);
+        assert!(script.contains("keep-going"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let fixture = acme();
+    let mut command = drydock(&fixture, &["graph"]);
+    // The read end is closed before anything is written.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = command.stdout(Stdio::from(writer)).stderr(Stdio::piped()).output().expect("the binary runs");
+    assert_eq!(status.status.code(), Some(0), "{}", String::from_utf8_lossy(&status.stderr));
+    assert!(status.stderr.is_empty());
+}
+
+#[test]
+fn colours_come_when_they_are_wanted() {
+    let fixture = Fixture::empty();
+    let colored = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut command = drydock(&fixture, arguments);
+        let output = command.envs(environment.iter().copied()).output().expect("the binary runs");
+        String::from_utf8_lossy(&output.stderr).contains('\u{1b}')
+    };
+    assert!(!colored(&["graph"], &[]));
+    assert!(colored(&["graph", "--color", "always"], &[("NO_COLOR", "1")]));
+    assert!(colored(&["graph"], &[("CARGO_TERM_COLOR", "always")]));
+    assert!(!colored(&["graph"], &[("CARGO_TERM_COLOR", "always"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn the_root_is_found_from_any_folder_inside() {
+    let fixture = acme();
+    let expected = stdout(&fixture, &["graph"]);
+    for start in ["packages/lib", "api"] {
+        let mut command = drydock(&fixture, &["graph"]);
+        let output = command.current_dir(fixture.root().join(start)).output().expect("the binary runs");
+        assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), expected);
+    }
+    let elsewhere = Fixture::empty();
+    assert_eq!(stdout(&elsewhere, &["graph", "--root", fixture.root().as_str()]), expected);
+}

@@ -1,0 +1,118 @@
+//! Daemons that are not there, or not what is needed. None of these tests needs Docker.
+
+use crate::support::{acme, check, drydock};
+
+#[test]
+fn an_address_that_is_none() {
+    let fixture = acme();
+    let mut command = drydock(&fixture, &["build"]);
+    insta_cmd::assert_cmd_snapshot!(command.env("DOCKER_HOST", "localhost"), @"
+    success: false
+    exit_code: 4
+    ----- stdout -----
+
+    ----- stderr -----
+    error[docker-address-invalid]: `localhost` is not an address of a Docker daemon
+      = note: it has no scheme
+      = help: set the environment variable `DOCKER_HOST` to `unix:///PATH`, `tcp://HOST:PORT` or `ssh://[USER@]HOST`
+    ");
+}
+
+#[test]
+fn a_daemon_that_is_not_there() {
+    let fixture = acme();
+    let mut command = drydock(&fixture, &["build"]);
+    insta_cmd::assert_cmd_snapshot!(command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock"), @"
+    success: false
+    exit_code: 4
+    ----- stdout -----
+
+    ----- stderr -----
+    error[docker-unreachable]: no Docker daemon answers
+      = note: tried `unix:///nonexistent/docker.sock` (the environment variable `DOCKER_HOST`): No such file or directory (os error 2)
+      = help: start the daemon (`sudo systemctl start docker`), or set `DOCKER_HOST` to where it listens
+    ");
+}
+
+#[test]
+fn arguments_are_judged_before_the_daemon_is_asked() {
+    check!(acme(), ["build", "--tag", "Upper/{target}"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[tag-invalid]: `Upper/api` is not a reference to an image
+      = help: write a name in lowercase, perhaps a registry before it and a tag behind it: `registry.example.com/team/{target}:1.0`
+    ");
+    check!(acme(), ["build", "--secret", "token"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[secret-invalid]: `token` is not a secret: it has parts other than `id`, `env` and `src`
+      = help: write `--secret id=NAME,env=VARIABLE` or `--secret id=NAME,src=FILE`
+    ");
+    check!(acme(), ["build", "--build-arg", "DRYDOCK_TEST_UNSET"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[build-arg-unset]: the environment variable `DRYDOCK_TEST_UNSET`, which `--build-arg DRYDOCK_TEST_UNSET` reads, is not set
+      = help: set it, or write `--build-arg DRYDOCK_TEST_UNSET=value`
+    ");
+}
+
+/// A daemon of long ago, as far as it is asked.
+#[cfg(unix)]
+#[test]
+fn a_daemon_that_is_too_old() {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixListener;
+
+    let fixture = acme();
+    let socket = fixture.root().join("old.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut request) {
+                    let head = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let (status, body) = if head.contains("/_ping") {
+                        ("200 OK", "OK".to_owned())
+                    } else if head.contains("/version") {
+                        let version = r#"{"Version":"17.03.2-ce","ApiVersion":"1.27","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
+                        ("200 OK", version.to_owned())
+                    } else {
+                        ("404 Not Found", r#"{"message":"page not found"}"#.to_owned())
+                    };
+                    let length = body.len();
+                    let answer = format!(
+                        "HTTP/1.1 {status}\r\nApi-Version: 1.27\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+                    );
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let mut command = drydock(&fixture, &["build"]);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(fixture.root().as_str(), "[ROOT]");
+    settings.bind(|| {
+        insta_cmd::assert_cmd_snapshot!(command.env("DOCKER_HOST", format!("unix://{socket}")), @"
+        success: false
+        exit_code: 4
+        ----- stdout -----
+
+        ----- stderr -----
+        error[docker-without-buildkit]: what answers at `unix://[ROOT]/old.sock` has no BuildKit
+          = help: use a Docker daemon or `buildkitd`, or write the Dockerfile with `cargo drydock dockerfile --out-dir DIR` and build it with the tool at hand
+        ");
+    });
+}
