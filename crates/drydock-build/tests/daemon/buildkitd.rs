@@ -18,7 +18,7 @@ async fn targets_are_built_without_dockers_api() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("buildkitd.sock");
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
-    tokio::spawn(relay(listener, bench.builder.endpoint().clone(), UPGRADE, CancellationToken::new()));
+    tokio::spawn(relay(listener, bench.builder.endpoint().clone(), UPGRADE, b"", CancellationToken::new()));
     let endpoint = Endpoint { address: Address::Unix(socket), tls: None, origin: "the test".to_owned() };
     let builder = Builder::connect(endpoint, &Environment::of_process()).await.unwrap();
     assert_eq!(builder.info().kind, DaemonKind::BuildKit);

@@ -119,13 +119,23 @@ async fn targets_that_wait_for_a_job_are_cancelled_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_connection_is_an_error_and_no_hang() {
+async fn a_daemon_that_goes_away_is_an_error_and_no_hang() {
+    cut_while_running(b"").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_killed_is_an_error_and_no_hang() {
+    cut_while_running(b"POST /session").await;
+}
+
+/// Cuts the connections that begin so while a step runs.
+async fn cut_while_running(which: &'static [u8]) {
     let bench = Bench::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("proxy.sock");
+    let socket = folder.path().join("relay.sock");
     let cut = CancellationToken::new();
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
-    tokio::spawn(relay(listener, bench.builder.endpoint().clone(), b"", cut.clone()));
+    tokio::spawn(relay(listener, bench.builder.endpoint().clone(), b"", which, cut.clone()));
     let endpoint = Endpoint { address: Address::Unix(socket), tls: None, origin: "the test".to_owned() };
     let builder = Builder::connect(endpoint, &Environment::of_process()).await.unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();

@@ -15,3 +15,4 @@ mod failure;
 mod images;
 mod outputs;
 mod push;
+mod tls;

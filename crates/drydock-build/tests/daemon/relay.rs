@@ -1,39 +1,68 @@
-//! A socket between us and the daemon.
+//! What can stand between us and the daemon.
 
 use drydock_build::{Address, CancellationToken, Endpoint};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-/// Passes connections to `listener` on to the daemon until `cut`, then drops them all. To each it first says
-/// `greeting`, and keeps the answer's head to itself.
-pub(crate) async fn relay(listener: UnixListener, daemon: Endpoint, greeting: &'static [u8], cut: CancellationToken) {
+/// Passes connections to `listener` on to the daemon until `cut`, then drops those that `which` begin so. To each it
+/// first says `greeting`, and keeps the answer's head to itself.
+pub(crate) async fn relay(
+    listener: UnixListener,
+    daemon: Endpoint,
+    greeting: &'static [u8],
+    which: &'static [u8],
+    cut: CancellationToken,
+) {
     loop {
-        let near = tokio::select! {
-            () = cut.cancelled() => return,
-            accepted = listener.accept() => accepted.unwrap().0,
-        };
+        let (mut near, _) = listener.accept().await.unwrap();
         let (cut, daemon) = (cut.clone(), daemon.clone());
         tokio::spawn(async move {
-            let relayed = async {
-                match &daemon.address {
-                    Address::Unix(path) => pass_on(near, UnixStream::connect(path).await.unwrap(), greeting).await,
-                    Address::Tcp { host, port } => {
-                        pass_on(near, TcpStream::connect((host.as_str(), *port)).await.unwrap(), greeting).await;
-                    }
-                    other => panic!("the test cannot relay to {other}"),
+            let mut beginning = vec![0; which.len()];
+            let mut length = 0;
+            while length < which.len() {
+                match near.read(&mut beginning[length..]).await {
+                    Ok(more @ 1..) => length += more,
+                    _ => break,
                 }
-            };
-            tokio::select! {
-                () = cut.cancelled() => {}
-                () = relayed => {}
+            }
+            beginning.truncate(length);
+            let first = [greeting, &beginning].concat();
+            let relayed = pass_on(near, &daemon, &first, !greeting.is_empty());
+            if beginning == which {
+                tokio::select! {
+                    () = cut.cancelled() => {}
+                    () = relayed => {}
+                }
+            } else {
+                relayed.await;
             }
         });
     }
 }
 
-async fn pass_on<S: AsyncRead + AsyncWrite + Unpin>(mut near: UnixStream, mut far: S, greeting: &[u8]) {
-    if !greeting.is_empty() {
-        far.write_all(greeting).await.unwrap();
+/// Passes a connection on to the daemon, after `beginning`. With `skip_head`, the head of the first answer stays here.
+pub(crate) async fn pass_on<S: AsyncRead + AsyncWrite + Unpin>(
+    near: S,
+    daemon: &Endpoint,
+    beginning: &[u8],
+    skip_head: bool,
+) {
+    match &daemon.address {
+        Address::Unix(path) => join(near, UnixStream::connect(path).await.unwrap(), beginning, skip_head).await,
+        Address::Tcp { host, port } => {
+            join(near, TcpStream::connect((host.as_str(), *port)).await.unwrap(), beginning, skip_head).await;
+        }
+        other => panic!("the test cannot relay to {other}"),
+    }
+}
+
+async fn join<N, F>(mut near: N, mut far: F, beginning: &[u8], skip_head: bool)
+where
+    N: AsyncRead + AsyncWrite + Unpin,
+    F: AsyncRead + AsyncWrite + Unpin,
+{
+    far.write_all(beginning).await.unwrap();
+    if skip_head {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(far.read_u8().await.unwrap());
