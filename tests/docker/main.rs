@@ -1,1 +1,12 @@
-//! Tests that need a Docker daemon.
+//! The whole tool against a real daemon: the one at `DOCKER_HOST`, or the one that `docker` would use. Without one,
+//! every test fails; none is skipped.
+//!
+//! - [`drydock`]: runs of the binary, and what a build told.
+//! - [`docker`]: images and containers, through Docker's own client.
+//! - [`http`]: requests to what runs in a container.
+
+mod docker;
+mod drydock;
+mod http;
+
+mod examples;
