@@ -55,6 +55,8 @@ pub struct Launch {
 /// What speaks for a package being run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Strength {
+    /// It builds one command, which someone may run.
+    Command,
     /// It could be run: it has a server framework and a file to run.
     Weak,
     /// Something runs it.
@@ -71,7 +73,7 @@ pub(crate) fn find(
     from_scripts(workspace, package)
         .or_else(|| from_root_scripts(workspace, members, package))
         .map(|launch| (launch, Strength::Strong))
-        .or_else(|| from_files(package, service).map(|launch| (launch, Strength::Weak)))
+        .or_else(|| from_files(package, service))
 }
 
 /// The launch that a configured command is.
@@ -189,19 +191,20 @@ fn from_root_scripts(workspace: &Workspace, members: &Members<'_>, package: &Pac
     })
 }
 
-/// Files that are run by convention, for packages with a server framework.
-fn from_files(package: &Package, service: &Service) -> Option<Launch> {
-    service.framework.as_ref()?;
+/// Files that a manifest says to run.
+fn from_files(package: &Package, service: &Service) -> Option<(Launch, Strength)> {
     let run = |file: &WorkspacePath, because: String| {
         let words = vec!["node".to_owned(), file.strip_prefix(&package.path)?.to_owned()];
         Some(launch(Simple { env: IndexMap::new(), words }, package.path.clone(), because))
     };
     let manifest = package.manifest.path();
+    let strength = if service.framework.is_some() { Strength::Weak } else { Strength::Command };
     if let [(name, file)] = service.bin.as_slice() {
-        return run(file, format!("{manifest} has the command `{name}`"));
+        return Some((run(file, format!("{manifest} has the command `{name}`"))?, strength));
     }
-    let main = service.main.as_ref()?;
-    run(main, format!("{manifest} has `main`: `{}`", package.manifest.text_field("main").unwrap_or("index.js")))
+    let main = service.main.as_ref().filter(|_| strength == Strength::Weak)?;
+    let named = package.manifest.text_field("main").unwrap_or("index.js");
+    Some((run(main, format!("{manifest} has `main`: `{named}`"))?, strength))
 }
 
 /// Whether running these words in an image of `package` can be what its script is for.

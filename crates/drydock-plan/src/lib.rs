@@ -8,11 +8,13 @@
 
 mod builds;
 mod context;
+mod copies;
 mod declared;
 mod error;
 mod facts;
 mod input;
 mod installs;
+mod kept;
 mod launch;
 mod lifecycle;
 mod listen;
@@ -26,6 +28,7 @@ mod plan;
 mod runtime;
 mod script;
 mod settings;
+mod site;
 mod subset;
 mod targets;
 

@@ -18,8 +18,8 @@ const NEAR: usize = 80;
 pub(crate) struct Listening {
     /// The port and what told it.
     pub(crate) port: Option<(u16, String)>,
-    /// What told that the address is read from the environment variable `HOST`.
-    pub(crate) host: Option<String>,
+    /// The environment variable that the address is read from, and what told so.
+    pub(crate) host: Option<(&'static str, String)>,
 }
 
 /// Reads where `launch` listens: its words, then the source of the file it runs, then what its framework does.
@@ -38,8 +38,13 @@ pub(crate) fn listening(
             found.port = Some((port, format!("{path}:{line} takes it when PORT is not set")));
         }
         if let Some(line) = host_in(&text) {
-            found.host = Some(format!("{path}:{line} reads the address to listen on from HOST"));
+            found.host = Some(("HOST", format!("{path}:{line} reads the address to listen on from it")));
         }
+    }
+    let addressed = launch.command.iter().any(|word| word == "-a" || word.starts_with("--address"));
+    if launch.command[0] == "fastify" && !addressed {
+        let because = "fastify-cli listens on localhost unless it knows that it is in a container";
+        found.host = Some(("FASTIFY_ADDRESS", because.to_owned()));
     }
     if found.port.is_none() {
         found.port = by_framework(launch, service);

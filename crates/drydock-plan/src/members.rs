@@ -7,6 +7,7 @@ use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_workspace::{Edge, EdgeKind, Package, PackageGraph, Workspace};
 
 use crate::error::PlanError;
+use crate::model::Decision;
 use crate::script;
 use crate::settings::{PackageSettings, Settings};
 
@@ -21,6 +22,7 @@ pub(crate) struct Members<'a> {
     edges: Vec<Vec<MemberEdge<'a>>>,
     builds: Vec<Option<String>>,
     settings: &'a Settings,
+    guesses: Vec<Decision>,
 }
 
 /// An edge to another member.
@@ -58,13 +60,23 @@ impl<'a> Members<'a> {
                 edges[*from].push(MemberEdge { to: *to, edge });
             }
         }
-        let mut members = Self { packages, by_name, by_path, edges, builds: Vec::new(), settings };
+        let mut members = Self { packages, by_name, by_path, edges, builds: Vec::new(), settings, guesses: Vec::new() };
         members.check_settings()?;
-        members.builds = members
-            .packages
-            .iter()
-            .map(|package| members.build_script_of(package, workspace))
-            .collect::<Result<_, PlanError>>()?;
+        for package in members.packages.clone() {
+            let script = members.build_script_of(package, workspace)?;
+            if let Some((script, missing)) = &script
+                && let Some(missing) = missing
+            {
+                members.guesses.push(Decision {
+                    subject: format!("package {}: build", package.name),
+                    choice: script.clone(),
+                    because: format!(
+                        "it has no script `build`, and `{missing}`, which its manifest names, must be built"
+                    ),
+                });
+            }
+            members.builds.push(script.map(|(script, _)| script));
+        }
         Ok(members)
     }
 
@@ -129,6 +141,11 @@ impl<'a> Members<'a> {
     /// The script that builds a member.
     pub(crate) fn build_script(&self, member: Member) -> Option<&str> {
         self.builds[member].as_deref()
+    }
+
+    /// What was guessed about which scripts build.
+    pub(crate) fn guesses(&self) -> &[Decision] {
+        &self.guesses
     }
 
     /// Whether a member is built.
@@ -198,26 +215,70 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    fn build_script_of(&self, package: &Package, workspace: &Workspace) -> Result<Option<String>, PlanError> {
+    /// The script that builds a package; and, where its name is a guess, the file that made a build necessary.
+    fn build_script_of(
+        &self,
+        package: &Package,
+        workspace: &Workspace,
+    ) -> Result<Option<(String, Option<String>)>, PlanError> {
         match self.settings.packages.get(&package.name).and_then(|settings| settings.build.as_ref()) {
-            Some(None) => Ok(None),
-            Some(Some(script)) if package.script(script).is_some() => Ok(Some(script.clone())),
-            Some(Some(script)) => Err(PlanError::UnknownScript {
-                key: format!("package.{}.build", key_part(package.name.as_str())),
-                package: package.name.clone(),
-                script: script.clone(),
-                closest: closest(script, scripts(package)).map(str::to_owned),
-                snippet: Box::new(package.manifest.snippet(&["scripts"], "its scripts")),
-            }),
-            None => {
-                let builds = package.script("build").is_some_and(|text| {
-                    let delegates = package.path.is_root() && workspace.packages.len() > 1 && delegates(text);
-                    !delegates && !says(text)
+            Some(None) => return Ok(None),
+            Some(Some(script)) if package.script(script).is_some() => return Ok(Some((script.clone(), None))),
+            Some(Some(script)) => {
+                return Err(PlanError::UnknownScript {
+                    key: format!("package.{}.build", key_part(package.name.as_str())),
+                    package: package.name.clone(),
+                    script: script.clone(),
+                    closest: closest(script, scripts(package)).map(str::to_owned),
+                    snippet: Box::new(package.manifest.snippet(&["scripts"], "its scripts")),
                 });
-                Ok(builds.then(|| "build".to_owned()))
+            }
+            None => {}
+        }
+        let above_members = package.path.is_root() && workspace.packages.len() > 1;
+        if let Some(text) = package.script("build") {
+            let empty = says(text) || (above_members && delegates(text));
+            return Ok((!empty).then(|| ("build".to_owned(), None)));
+        }
+        let Some(script) = much_like_build(package).filter(|_| !above_members) else { return Ok(None) };
+        Ok(missing_file(package, workspace)?.map(|missing| (script.to_owned(), Some(missing))))
+    }
+}
+
+/// A script that is called much like `build`.
+fn much_like_build(package: &Package) -> Option<&str> {
+    let known = ["build:prod", "build:production", "build:ts", "compile", "bundle"];
+    let for_people = ["watch", "dev", "docker", "docs", "storybook", "test"];
+    known.into_iter().find(|name| package.script(name).is_some()).or_else(|| {
+        scripts(package).find(|name| {
+            let kind = name.strip_prefix("build:");
+            kind.is_some_and(|kind| !kind.split([':', '-']).any(|part| for_people.contains(&part)))
+        })
+    })
+}
+
+/// A file that the manifest says to run or import and that is not in the tree.
+fn missing_file(package: &Package, workspace: &Workspace) -> Result<Option<String>, PlanError> {
+    let started = package.script("start").map(script::parse);
+    let words = match &started {
+        Some(script::Script::Simple(simple)) => simple.words.as_slice(),
+        _ => &[],
+    };
+    let named = [package.manifest.text_field("main"), package.manifest.text_field("module")].into_iter().flatten();
+    let run = words.iter().map(String::as_str).filter(|word| word.ends_with("js") && !word.starts_with('-'));
+    for name in named.chain(run) {
+        let Ok(path) = package.path.join(name) else { continue };
+        let mut there = false;
+        for ending in ["", ".js", ".json", ".cjs", "/index.js"] {
+            if let Ok(candidate) = WorkspacePath::new(&format!("{}{ending}", path.as_str())) {
+                there |= workspace.tree.is_file(&candidate)?;
             }
         }
+        if !there {
+            return Ok(Some(name.to_owned()));
+        }
     }
+    Ok(None)
 }
 
 /// The names of a package's scripts.

@@ -74,7 +74,7 @@ pub fn plan(
         rank: order.iter().enumerate().map(|(rank, member)| (*member, rank)).collect(),
         build_ids: &layout.build_ids,
         context: Context::new(&sources),
-        decisions: vec![node],
+        decisions: std::iter::once(node).chain(members.guesses().iter().cloned()).collect(),
         warnings: Vec::new(),
     };
     planner.stages(&image, &layout, &installer, &found, &selected, &order)

@@ -1,6 +1,6 @@
 //! Stages that are images.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{Lifecycle, PackageName, PrunedInstall, WorkspacePath};
@@ -9,70 +9,20 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::context::{cover, outermost};
-use crate::declared::{Reader, declared, is_source};
+use crate::copies::Copies;
+use crate::declared::{Reader, declared};
 use crate::error::PlanError;
+use crate::kept::kept;
 use crate::launch::Launch;
 use crate::lifecycle;
 use crate::members::{Member, key_part};
-use crate::model::{
-    CopySource, Decision, ImagePath, ImageRef, RuntimeCopy, RuntimeStage, Stage, StageId, StageKind, StaticStage,
-    TargetKind, TargetName,
-};
-use crate::nginx;
+use crate::model::{CopySource, Decision, ImagePath, RuntimeStage, Stage, StageId, StageKind, TargetKind, TargetName};
 use crate::plan::{Planner, Production, ROOT, tools};
 use crate::script::{self, Script};
 use crate::targets::FoundTarget;
 
-/// What static targets are served by. Unprivileged, so it listens above 1024 and owns what it writes.
-const STATIC_IMAGE: &str = "nginxinc/nginx-unprivileged:stable-bookworm";
-
 /// Who runs services: every image of Node has this user.
 const USER: &str = "node";
-
-/// Folders beside a package's sources that are read when it runs, by the conventions of server frameworks, view
-/// engines, ORMs and translation libraries.
-const RUNTIME_FOLDERS: [&str; 28] = [
-    "assets",
-    "bin",
-    "config",
-    "configs",
-    "content",
-    "data",
-    "database",
-    "drizzle",
-    "emails",
-    "graphql",
-    "i18n",
-    "lang",
-    "languages",
-    "locale",
-    "locales",
-    "messages",
-    "migrations",
-    "prisma",
-    "proto",
-    "protos",
-    "public",
-    "resources",
-    "schemas",
-    "seeds",
-    "sql",
-    "static",
-    "templates",
-    "views",
-];
-
-/// Files beside a package's sources that are read when it runs: stems, whatever JavaScript's extension.
-const RUNTIME_FILES: [&str; 8] = [
-    "next.config",
-    "next-i18next.config",
-    "knexfile",
-    "ormconfig",
-    "ecosystem.config",
-    "newrelic",
-    "drizzle.config",
-    "mikro-orm.config",
-];
 
 impl Planner<'_> {
     /// The image of a service.
@@ -132,36 +82,6 @@ impl Planner<'_> {
         Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None })
     }
 
-    /// The image of a static site.
-    pub(crate) fn site(&mut self, name: &TargetName, target: &FoundTarget) -> Result<Stage, PlanError> {
-        let own = self.members.find(target.package.as_str()).expect("targets are members");
-        let served = self.served(name, target, own)?;
-        let source = if let Some(id) = self.build_ids.get(&own) {
-            CopySource::Stage(id.clone())
-        } else {
-            self.context.add_path(&served)?;
-            CopySource::Context
-        };
-        let port = target.port.expect("a static target is given a port");
-        let configuration =
-            WorkspacePath::new(&format!(".drydock/nginx/{name}.conf")).expect("names of targets hold no `/`");
-        let text = nginx::configuration(port, target.site.as_ref().map(|site| site.kind));
-        self.context.add_bytes(configuration.clone(), text.into_bytes(), false);
-        let configured = self.settings.targets.get(name);
-        let stage = StaticStage {
-            image: configured
-                .and_then(|target| target.image.clone())
-                .or_else(|| self.settings.static_image.clone())
-                .unwrap_or_else(|| ImageRef::new(STATIC_IMAGE)),
-            target: name.clone(),
-            source,
-            served,
-            configuration,
-            port,
-        };
-        Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Static(stage), comment: None })
-    }
-
     /// What runs in an image or is served from it, by name.
     pub(crate) fn packages_of(&self, target: &FoundTarget) -> BTreeSet<PackageName> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
@@ -171,42 +91,6 @@ impl Planner<'_> {
         };
         packages.extend(target.assets.iter().cloned());
         packages
-    }
-
-    fn served(&self, name: &TargetName, target: &FoundTarget, own: Member) -> Result<WorkspacePath, PlanError> {
-        let package = self.members.package(own);
-        let configured = self.members.settings(own).and_then(|settings| settings.outputs.as_ref());
-        if let Some(first) = configured.and_then(|outputs| outputs.first()) {
-            let key = || format!("package.{}.outputs", key_part(package.name.as_str()));
-            let folder = first.trim_end_matches(['*', '/']);
-            return package
-                .path
-                .join(folder)
-                .map_err(|_| PlanError::OutsideWorkspace { key: key(), path: first.clone() });
-        }
-        if let Some(site) = &target.site {
-            return Ok(site.directory.clone());
-        }
-        let facts = &self.facts[&own];
-        match &facts.outputs {
-            Some(outputs) if !outputs.whole_package && outputs.paths.len() == 1 => {
-                return Ok(outputs.paths[0].path.clone());
-            }
-            Some(_) => {}
-            None => {
-                for folder in ["public", "dist", "."] {
-                    let folder = package.path.join(folder).expect("a name stays inside");
-                    if facts.has_file(&folder.join("index.html").expect("a name stays inside")) && !folder.is_root() {
-                        return Ok(folder);
-                    }
-                }
-            }
-        }
-        Err(PlanError::ServedFolderMissing {
-            target: name.clone(),
-            package: package.name.clone(),
-            snippet: Box::new(package.manifest.snippet(&["scripts", "build"], "what does it write?")),
-        })
     }
 
     /// The real manifests, over the masked ones of the install: `type`, `exports` and `imports` count when code runs.
@@ -281,6 +165,7 @@ impl Planner<'_> {
     /// The files of the package whose image it is.
     fn own_files(&mut self, name: &TargetName, own: Member, launch: &Launch, copies: &mut Copies) {
         let Some(outputs) = self.facts[&own].outputs.clone() else {
+            self.check_unbuilt(name, own, launch);
             let paths = self.all_files(own);
             copies.add(CopySource::Context, paths);
             return;
@@ -339,26 +224,31 @@ impl Planner<'_> {
         copies.add(build, written);
     }
 
+    /// Warns of a command that runs a file which is not in the tree although nothing is built.
+    fn check_unbuilt(&mut self, name: &TargetName, own: Member, launch: &Launch) {
+        let facts = &self.facts[&own];
+        let is_missing = |entry: &&WorkspacePath| {
+            self.members.holding(entry) == Some(own)
+                && in_tree(facts, entry).is_none()
+                && facts.files_within(entry).next().is_none()
+        };
+        let Some(entry) = launch.entry.as_ref().filter(is_missing) else { return };
+        let package = self.members.name(own);
+        let warning = Warning::new(
+            "command-file-missing",
+            format!("the command of `{name}` runs `{entry}`, which is not in the tree, and `{package}` has no build"),
+        );
+        let help =
+            format!("name the script that writes it: `build = \"…\"` under `[package.{}]`", key_part(package.as_str()));
+        self.warnings.push(warning.with_help(help));
+    }
+
     /// Files of a built package that are read when it runs, though no build writes them.
     fn beside_sources(&self, own: Member, launch: &Launch) -> Vec<WorkspacePath> {
         let package = self.members.package(own);
         let facts = &self.facts[&own];
         let mut files: BTreeSet<WorkspacePath> = declared(package, facts, Reader::Own).into_iter().collect();
-        let inside = |text: &str| package.path.join(text).ok();
-        for folder in RUNTIME_FOLDERS.iter().filter_map(|folder| inside(folder)) {
-            // A folder of nothing but sources (`config`) is compiled.
-            let is_read = facts.files_within(&folder).any(|file| !is_source(&file.path));
-            if is_read {
-                files.insert(folder);
-            }
-        }
-        for file in &facts.files {
-            let Some(name) = file.path.strip_prefix(&package.path) else { continue };
-            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-            if RUNTIME_FILES.contains(&stem) {
-                files.insert(file.path.clone());
-            }
-        }
+        files.extend(kept(&package.path, facts));
         for word in &launch.command {
             let value = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
             let Ok(path) = launch.workdir.join(value) else { continue };
@@ -394,7 +284,7 @@ impl Planner<'_> {
             subject: format!("target {name}: files"),
             choice: format!("without {}", left_out.join(", ")),
             because: format!(
-                "its build writes {}, and nothing says that these are read when it runs",
+                "its build writes {}; these are sources, tests, tools' settings or texts",
                 outputs.join(", ")
             ),
         });
@@ -520,47 +410,4 @@ fn bins(manager: PackageManager, install: &PrunedInstall) -> Option<BTreeSet<Str
         }
     }
     Some(bins)
-}
-
-/// The copies of an image, in order: what changes least comes first.
-#[derive(Debug, Default)]
-struct Copies {
-    copies: Vec<(CopySource, Vec<WorkspacePath>)>,
-}
-
-impl Copies {
-    fn add(&mut self, source: CopySource, paths: impl IntoIterator<Item = WorkspacePath>) {
-        self.copies.push((source, paths.into_iter().collect()));
-    }
-
-    /// Each path once, where it was first asked for, without those that another path from the same place brings along.
-    fn finish(self) -> Vec<RuntimeCopy> {
-        let mut whole: BTreeMap<String, BTreeSet<WorkspacePath>> = BTreeMap::new();
-        for (source, paths) in &self.copies {
-            whole.entry(key(source)).or_default().extend(paths.iter().cloned());
-        }
-        for paths in whole.values_mut() {
-            *paths = outermost(std::mem::take(paths)).into_iter().collect();
-        }
-        let mut copies: Vec<RuntimeCopy> = Vec::new();
-        for (source, paths) in self.copies {
-            let wanted = whole.get_mut(&key(&source)).expect("every source was collected");
-            let paths: Vec<WorkspacePath> = paths.into_iter().filter(|path| wanted.remove(path)).collect();
-            if paths.is_empty() {
-                continue;
-            }
-            match copies.last_mut() {
-                Some(last) if last.source == source => last.paths.extend(paths),
-                _ => copies.push(RuntimeCopy { source, paths }),
-            }
-        }
-        copies
-    }
-}
-
-fn key(source: &CopySource) -> String {
-    match source {
-        CopySource::Context => String::new(),
-        CopySource::Stage(id) => id.as_str().to_owned(),
-    }
 }

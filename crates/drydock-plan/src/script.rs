@@ -42,22 +42,32 @@ pub(crate) fn parse(text: &str) -> Script {
         Ok(words) => words,
         Err(why) => return Script::Shell(why),
     };
-    let mut words = words.into_iter().peekable();
-    let mut simple = Simple::default();
-    // `VAR=x cross-env VAR=y env VAR=z program …`: each layer only sets more.
-    while let Some(word) = words.peek() {
-        if let Some((name, value)) = assignment(word) {
-            simple.env.insert(name.to_owned(), value.to_owned());
-        } else if !matches!(word.as_str(), "cross-env" | "env" | "exec") {
-            break;
-        }
-        words.next();
-    }
-    simple.words = words.collect();
+    let simple = unwrapped(Simple { env: IndexMap::new(), words });
     match simple.words.first() {
         None => Script::Shell("it names no program"),
         Some(program) if program.starts_with('-') => Script::Shell("options stand before its program"),
         Some(_) => Script::Simple(simple),
+    }
+}
+
+/// Takes what stands around a program away: `VAR=x cross-env VAR=y env VAR=z program …` only sets more, and what
+/// `dotenv -e .env -- program …` loads is no file of an image.
+fn unwrapped(mut simple: Simple) -> Simple {
+    loop {
+        let Some(word) = simple.words.first() else { return simple };
+        let taken = match word.as_str() {
+            "cross-env" | "env" | "exec" => 1,
+            "dotenv" => match simple.words.iter().position(|word| word == "--") {
+                Some(at) if at + 1 < simple.words.len() => at + 1,
+                _ => return simple,
+            },
+            word => {
+                let Some((name, value)) = assignment(word) else { return simple };
+                simple.env.insert(name.to_owned(), value.to_owned());
+                1
+            }
+        };
+        simple.words.drain(..taken);
     }
 }
 
@@ -78,8 +88,9 @@ pub(crate) fn follow<'a>(name: &str, scripts: &impl Fn(&str) -> Option<&'a str>)
         };
         chain.push(next);
         script = parse(text);
-        if let Script::Simple(simple) = &mut script {
+        if let Script::Simple(mut simple) = script {
             simple.words.extend(arguments);
+            script = Script::Simple(unwrapped(simple));
         }
     }
 }
@@ -308,9 +319,11 @@ mod tests {
             "circle" => Some("yarn run circle"),
             "other" => Some("npm start --workspace=api"),
             "missing" => Some("npm run nothing"),
+            "wrapped" => Some("npm run with:env -- cross-env NODE_ENV=production node build/main.js"),
+            "with:env" => Some("dotenv -e ../../.env --"),
             _ => None,
         };
-        let lines: Vec<String> = ["start", "circle", "other", "missing", "none"]
+        let lines: Vec<String> = ["start", "circle", "other", "missing", "wrapped", "none"]
             .map(|name| format!("{name}: {:?}", follow(name, &scripts)))
             .into();
         insta::assert_snapshot!(lines.join("\n"), @r#"
@@ -318,6 +331,7 @@ mod tests {
         circle: Some((Shell("it calls a script that is not there"), ["circle", "circle", "circle", "circle", "circle", "circle", "circle", "circle"]))
         other: Some((Simple(Simple { env: {}, words: ["npm", "start", "--workspace=api"] }), ["other"]))
         missing: Some((Shell("it calls a script that is not there"), ["missing"]))
+        wrapped: Some((Simple(Simple { env: {"NODE_ENV": "production"}, words: ["node", "build/main.js"] }), ["wrapped", "with:env"]))
         none: None
         "#);
     }

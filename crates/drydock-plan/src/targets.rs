@@ -196,7 +196,7 @@ fn configured(
         Some(kind) => (kind, "the configuration says so".to_owned()),
         None if target.command.is_some() => (TargetKind::Service, "the configuration gives it a command".to_owned()),
         None => match (&facts.launch, &facts.site) {
-            (Some((launch, Strength::Strong)), _) | (Some((launch, Strength::Weak)), None) => {
+            (Some((launch, Strength::Strong)), _) | (Some((launch, _)), None) => {
                 (TargetKind::Service, launch.because.clone())
             }
             (_, Some(site)) => (TargetKind::Static, site.why.clone()),
@@ -295,13 +295,10 @@ fn start(
             found.decisions.push(decision("port", "none", "nothing says that it listens".to_owned()));
         }
     }
-    if let Some(because) = listening.host.filter(|_| !found.env.contains_key("HOST")) {
-        found.env.insert("HOST".to_owned(), "0.0.0.0".to_owned());
-        found.decisions.push(decision(
-            "HOST",
-            "0.0.0.0",
-            format!("{because}, and only this one can be reached from outside"),
-        ));
+    if let Some((variable, because)) = listening.host.filter(|(variable, _)| !found.env.contains_key(*variable)) {
+        found.env.insert(variable.to_owned(), "0.0.0.0".to_owned());
+        let because = format!("{because}, and only this address can be reached from outside");
+        found.decisions.push(decision(variable, "0.0.0.0", because));
     }
     found.launch = Some(launch);
     Ok(())
@@ -329,6 +326,7 @@ fn infer(
         }
     }
     let mut inferred = BTreeMap::new();
+    let mut commands = BTreeMap::new();
     for (member, facts) in facts.iter().enumerate() {
         if claimed.contains(&member) {
             others.insert(members.name(member).clone(), "the configuration speaks of it".to_owned());
@@ -353,9 +351,20 @@ fn infer(
                 continue;
             }
             (_, _, Some(library)) => library,
+            (Some((launch, Strength::Command)), None, None) => {
+                commands.insert(member, (TargetKind::Service, launch.because.clone()));
+                "nothing starts it; it brings a command".to_owned()
+            }
             (None, None, None) => "nothing starts it, and it builds no site".to_owned(),
         };
         others.insert(members.name(member).clone(), why_not);
+    }
+    // Beside services and sites a command is a tool; in a workspace of nothing but commands they are what is wanted.
+    if inferred.is_empty() && claimed.is_empty() {
+        for member in commands.keys() {
+            others.remove(members.name(*member).as_str());
+        }
+        return commands;
     }
     inferred
 }

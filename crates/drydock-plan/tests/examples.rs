@@ -184,7 +184,7 @@ fn rag_needs_no_configuration() {
     backend: service from runtime-deps-backend
       copy package.json src/backend/package.json src/backend/data
       copy src/backend/dist of build-backend
-      env NODE_ENV=production
+      env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/backend/node_modules/.bin:/app/node_modules/.bin
       port 3000
       command in src/backend: ["fastify", "start", "-l", "info", "dist/app.js"]
@@ -199,7 +199,7 @@ fn rag_needs_no_configuration() {
     ingestion: service from runtime-deps-ingestion
       copy package.json src/ingestion/package.json
       copy src/ingestion/dist of build-ingestion
-      env NODE_ENV=production
+      env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/ingestion/node_modules/.bin:/app/node_modules/.bin
       port 3001
       command in src/ingestion: ["fastify", "start", "-l", "info", "dist/app.js", "-p", "3001"]
@@ -210,12 +210,14 @@ fn rag_needs_no_configuration() {
     target backend = service (src/backend/package.json has the script `start`: `fastify start -l info dist/app.js`)
     target backend: command = fastify start -l info dist/app.js (src/backend/package.json has the script `start`: `fastify start -l info dist/app.js`)
     target backend: port = 3000 (`fastify` listens on it by default)
-    target backend: files = without src, tsconfig.json (its build writes src/backend/dist, and nothing says that these are read when it runs)
+    target backend: FASTIFY_ADDRESS = 0.0.0.0 (fastify-cli listens on localhost unless it knows that it is in a container, and only this address can be reached from outside)
+    target backend: files = without src, tsconfig.json (its build writes src/backend/dist; these are sources, tests, tools' settings or texts)
     target frontend = static (it has src/frontend/index.html, and its build is Vite's)
     target ingestion = service (src/ingestion/package.json has the script `start`: `fastify start -l info dist/app.js -p 3001`)
     target ingestion: command = fastify start -l info dist/app.js -p 3001 (src/ingestion/package.json has the script `start`: `fastify start -l info dist/app.js -p 3001`)
     target ingestion: port = 3001 (its command says so)
-    target ingestion: files = without src, tsconfig.json (its build writes src/ingestion/dist, and nothing says that these are read when it runs)
+    target ingestion: FASTIFY_ADDRESS = 0.0.0.0 (fastify-cli listens on localhost unless it knows that it is in a container, and only this address can be reached from outside)
+    target ingestion: files = without src, tsconfig.json (its build writes src/ingestion/dist; these are sources, tests, tools' settings or texts)
     ");
     insta::assert_snapshot!(warnings(&plan), @"");
 }

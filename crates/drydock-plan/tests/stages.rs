@@ -95,7 +95,7 @@ fn what_only_builds_need_never_reaches_an_image() {
     target api = service (api/package.json has the script `start`: `node dist/index.js`)
     target api: command = node dist/index.js (api/package.json has the script `start`: `node dist/index.js`)
     target api: port = none (nothing says that it listens)
-    target api: files = without jest.config.js, src (its build writes api/dist, and nothing says that these are read when it runs)
+    target api: files = without jest.config.js, src (its build writes api/dist; these are sources, tests, tools' settings or texts)
     ");
     insta::assert_snapshot!(context(&plan), @r"
     + .drydock/install/install/api/package.json
@@ -258,7 +258,7 @@ fn a_command_that_a_dependency_brings_is_found_through_path() {
 
     api: service from runtime-deps-api
       copy package.json src/api
-      env NODE_ENV=production
+      env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/api/node_modules/.bin:/app/node_modules/.bin
       port 3000
       command in src/api: ["fastify", "start", "app.js"]
@@ -272,7 +272,7 @@ fn a_command_that_a_dependency_brings_is_found_through_path() {
 
     api: service from runtime-deps-api
       copy package.json src/api
-      env NODE_ENV=production
+      env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/api/node_modules/.bin:/app/node_modules/.bin
       port 3000
       command in src/api: ["fastify", "start", "app.js"]
@@ -296,7 +296,7 @@ fn the_command_of_a_built_package_decides_what_its_image_holds() {
     };
     insta::assert_snapshot!(api("node -r ./tracing.cjs dist/index.js"), @r#"
     api: service from runtime-deps-api
-      copy api/package.json package.json api/tracing.cjs
+      copy api/package.json package.json api/server.js api/tracing.cjs
       copy api/dist of build-api
       env NODE_ENV=production
       command in api: ["node", "-r", "./tracing.cjs", "dist/index.js"]
@@ -310,7 +310,7 @@ fn the_command_of_a_built_package_decides_what_its_image_holds() {
     "#);
     insta::assert_snapshot!(api("node build/index.js"), @r#"
     api: service from runtime-deps-api
-      copy api/package.json package.json
+      copy api/package.json package.json api/server.js api/tracing.cjs
       copy api/build api/dist of build-api
       env NODE_ENV=production
       command in api: ["node", "build/index.js"]
@@ -580,6 +580,7 @@ fn patches_are_applied_to_what_is_installed() {
         ])
         .root("scripts", json!({ "postinstall": "patch-package" }))
         .root(map, json!({ "patch-package": "*" }))
+        .file("api/index.js", "")
         .file("patches/express+1.0.0.patch", "")
         .file("patches/koa+1.0.0.patch", "")
     };

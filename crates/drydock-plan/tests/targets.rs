@@ -126,7 +126,7 @@ fn a_script_of_the_root_starts_a_member() {
       target backend = service: package.json has the script `backend`: `cross-env NODE_ENV=production node api/server/index.js`
       target backend: command = node api/server/index.js: package.json has the script `backend`: `cross-env NODE_ENV=production node api/server/index.js`
       target backend: port = 3080: api/server/index.js:2 takes it when PORT is not set
-      target backend: HOST = 0.0.0.0: api/server/index.js:1 reads the address to listen on from HOST, and only this one can be reached from outside
+      target backend: HOST = 0.0.0.0: api/server/index.js:1 reads the address to listen on from it, and only this address can be reached from outside
       env {"NODE_ENV": "production", "HOST": "0.0.0.0"}
     - @librechat/api: `@librechat/backend` depends on it
     "#);
@@ -235,4 +235,74 @@ fn the_settings_correct_and_add() {
     "#);
     let nothing_inferred = Settings { infer_targets: Some(false), ..Settings::default() };
     insta::assert_snapshot!(found(&monorepo, &nothing_inferred), @"- site: nothing starts it, and it builds no site");
+}
+
+#[test]
+fn commands_are_targets_where_there_is_nothing_else() {
+    let command = |path: &str, name: &str| {
+        Member::new(path, name)
+            .field("bin", json!({ name: "dist/index.js" }))
+            .field("files", json!(["dist"]))
+            .script("build", "tsc && shx chmod +x dist/*.js")
+    };
+    let servers = [command("src/memory", "mcp-memory"), command("src/files", "mcp-files")];
+    let monorepo = Monorepo::new(servers.clone())
+        .root("dependencies", json!({ "mcp-memory": "*", "mcp-files": "*" }))
+        .file("tsconfig.json", "{}")
+        .file("src/memory/tsconfig.json", r#"{ "compilerOptions": { "outDir": "dist" } }"#)
+        .file("src/files/tsconfig.json", r#"{ "compilerOptions": { "outDir": "dist" } }"#);
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @r"
+    mcp-files: Service mcp-files
+      target mcp-files = service: src/files/package.json has the command `mcp-files`
+      target mcp-files: command = node dist/index.js: src/files/package.json has the command `mcp-files`
+      target mcp-files: port = none: nothing says that it listens
+    mcp-memory: Service mcp-memory
+      target mcp-memory = service: src/memory/package.json has the command `mcp-memory`
+      target mcp-memory: command = node dist/index.js: src/memory/package.json has the command `mcp-memory`
+      target mcp-memory: port = none: nothing says that it listens
+    ");
+    let [memory, files] = servers;
+    let service = Member::new("api", "api").script("start", "node index.js");
+    insta::assert_snapshot!(found(&Monorepo::new([memory, files, service]), &Settings::default()), @r"
+    api: Service api
+      target api = service: api/package.json has the script `start`: `node index.js`
+      target api: command = node index.js: api/package.json has the script `start`: `node index.js`
+      target api: port = none: nothing says that it listens
+    - mcp-files: nothing starts it; it brings a command
+    - mcp-memory: nothing starts it; it brings a command
+    ");
+}
+
+#[test]
+fn a_build_by_another_name_is_found_when_something_must_be_built() {
+    let api = |start: &str| {
+        Member::new("api", "api").script("start", start).script("build:watch", "tsc -w").script("build:ts", "tsc")
+    };
+    let plan_of = |monorepo: Monorepo| {
+        let plan = support::planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+        format!("{}\n{}", support::decisions(&plan), support::warnings(&plan))
+    };
+    insta::assert_snapshot!(plan_of(Monorepo::new([api("fastify start -a 0.0.0.0 -p 4242 dist/app.js").needs(&["fastify-cli"])])), @r"
+    node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
+    package api: build = build:ts (it has no script `build`, and `dist/app.js`, which its manifest names, must be built)
+    install = shared (all that is built serves api)
+    target api = service (api/package.json has the script `start`: `fastify start -a 0.0.0.0 -p 4242 dist/app.js`)
+    target api: command = fastify start -a 0.0.0.0 -p 4242 dist/app.js (api/package.json has the script `start`: `fastify start -a 0.0.0.0 -p 4242 dist/app.js`)
+    target api: port = 4242 (its command says so)
+    ");
+    insta::assert_snapshot!(plan_of(Monorepo::new([api("node server.js")]).file("api/server.js", "")), @r"
+    node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
+    target api = service (api/package.json has the script `start`: `node server.js`)
+    target api: command = node server.js (api/package.json has the script `start`: `node server.js`)
+    target api: port = none (nothing says that it listens)
+    ");
+    let unbuilt = Member::new("api", "api").script("start", "node dist/app.js");
+    insta::assert_snapshot!(plan_of(Monorepo::new([unbuilt])), @r#"
+    node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
+    target api = service (api/package.json has the script `start`: `node dist/app.js`)
+    target api: command = node dist/app.js (api/package.json has the script `start`: `node dist/app.js`)
+    target api: port = none (nothing says that it listens)
+    command-file-missing: the command of `api` runs `api/dist/app.js`, which is not in the tree, and `api` has no build
+      name the script that writes it: `build = "…"` under `[package.api]`
+    "#);
 }

@@ -1,0 +1,81 @@
+//! Stages that are images of static sites.
+
+use drydock_lockfile::WorkspacePath;
+
+use crate::error::PlanError;
+use crate::members::{Member, key_part};
+use crate::model::{CopySource, ImageRef, Stage, StageId, StageKind, StaticStage, TargetName};
+use crate::nginx;
+use crate::plan::Planner;
+use crate::targets::FoundTarget;
+
+/// What static targets are served by. Unprivileged, so it listens above 1024 and owns what it writes.
+const STATIC_IMAGE: &str = "nginxinc/nginx-unprivileged:stable-bookworm";
+
+impl Planner<'_> {
+    /// The image of a static site.
+    pub(crate) fn site(&mut self, name: &TargetName, target: &FoundTarget) -> Result<Stage, PlanError> {
+        let own = self.members.find(target.package.as_str()).expect("targets are members");
+        let served = self.served(name, target, own)?;
+        let source = if let Some(id) = self.build_ids.get(&own) {
+            CopySource::Stage(id.clone())
+        } else {
+            self.context.add_path(&served)?;
+            CopySource::Context
+        };
+        let port = target.port.expect("a static target is given a port");
+        let configuration =
+            WorkspacePath::new(&format!(".drydock/nginx/{name}.conf")).expect("names of targets hold no `/`");
+        let text = nginx::configuration(port, target.site.as_ref().map(|site| site.kind));
+        self.context.add_bytes(configuration.clone(), text.into_bytes(), false);
+        let configured = self.settings.targets.get(name);
+        let stage = StaticStage {
+            image: configured
+                .and_then(|target| target.image.clone())
+                .or_else(|| self.settings.static_image.clone())
+                .unwrap_or_else(|| ImageRef::new(STATIC_IMAGE)),
+            target: name.clone(),
+            source,
+            served,
+            configuration,
+            port,
+        };
+        Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Static(stage), comment: None })
+    }
+
+    fn served(&self, name: &TargetName, target: &FoundTarget, own: Member) -> Result<WorkspacePath, PlanError> {
+        let package = self.members.package(own);
+        let configured = self.members.settings(own).and_then(|settings| settings.outputs.as_ref());
+        if let Some(first) = configured.and_then(|outputs| outputs.first()) {
+            let key = || format!("package.{}.outputs", key_part(package.name.as_str()));
+            let folder = first.trim_end_matches(['*', '/']);
+            return package
+                .path
+                .join(folder)
+                .map_err(|_| PlanError::OutsideWorkspace { key: key(), path: first.clone() });
+        }
+        if let Some(site) = &target.site {
+            return Ok(site.directory.clone());
+        }
+        let facts = &self.facts[&own];
+        match &facts.outputs {
+            Some(outputs) if !outputs.whole_package && outputs.paths.len() == 1 => {
+                return Ok(outputs.paths[0].path.clone());
+            }
+            Some(_) => {}
+            None => {
+                for folder in ["public", "dist", "."] {
+                    let folder = package.path.join(folder).expect("a name stays inside");
+                    if facts.has_file(&folder.join("index.html").expect("a name stays inside")) && !folder.is_root() {
+                        return Ok(folder);
+                    }
+                }
+            }
+        }
+        Err(PlanError::ServedFolderMissing {
+            target: name.clone(),
+            package: package.name.clone(),
+            snippet: Box::new(package.manifest.snippet(&["scripts", "build"], "what does it write?")),
+        })
+    }
+}
