@@ -64,7 +64,7 @@ pub(super) fn run(args: &PruneArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let (packages, files) = (subset.members.len(), subset.files.len());
     shell.status(
         "Pruned",
-        &format!(
+        format!(
             "{package} to {}: {packages} {}, {files} files, {} third-party packages",
             args.out,
             if packages == 1 { "package" } else { "packages" },
