@@ -8,6 +8,7 @@
 
 mod bins;
 mod error;
+mod hash;
 mod install;
 mod lockfile;
 mod manifest;

@@ -1,7 +1,6 @@
 //! Which dependency map a name counts in.
 
-use std::collections::HashSet;
-
+use crate::hash::FastSet;
 use crate::manifest::DependencyKind;
 
 /// What an edge demands of its target.
@@ -45,21 +44,19 @@ pub(crate) fn effective<'a, I>(
 ) where
     I: Iterator<Item = (&'a str, &'a str)>,
 {
-    let mut seen: HashSet<&str> = HashSet::new();
-    let mut maps_left =
-        DependencyKind::BY_PRECEDENCE.iter().filter(|kind| is_top || **kind != DependencyKind::Development);
-    let mut remaining = maps_left.clone().count();
-    for kind in maps_left.by_ref() {
-        remaining -= 1;
-        for (position, (name, spec)) in (0_u32..).zip(maps(*kind)) {
+    let mut seen: FastSet<&str> = FastSet::default();
+    let kinds = DependencyKind::BY_PRECEDENCE.iter().filter(|kind| is_top || **kind != DependencyKind::Development);
+    let mut left: Vec<DependencyKind> = kinds.copied().filter(|kind| maps(*kind).next().is_some()).collect();
+    left.reverse();
+    while let Some(kind) = left.pop() {
+        for (position, (name, spec)) in (0_u32..).zip(maps(kind)) {
             // Names within one map differ; only those of earlier maps can stand in the way.
-            if seen.contains(name) {
-                continue;
+            if !seen.contains(name) {
+                visit(name, spec, kind, position);
             }
-            visit(name, spec, *kind, position);
         }
-        if remaining > 0 {
-            seen.extend(maps(*kind).map(|(name, _)| name));
+        if !left.is_empty() {
+            seen.extend(maps(kind).map(|(name, _)| name));
         }
     }
 }

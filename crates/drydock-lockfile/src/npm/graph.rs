@@ -1,8 +1,9 @@
 //! Lockfile and manifests as npm sees them together: edges of directories from disk, all others from the lockfile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::error::LockfileError;
+use crate::hash::{BuildFast, FastMap};
 use crate::install::PruneInput;
 use crate::manifest::{DependencyKind, Manifest};
 use crate::npm::closure::EntrySet;
@@ -19,9 +20,9 @@ pub(crate) struct NpmGraph<'a> {
     pub(crate) npmrc: Npmrc,
     pub(crate) members: BTreeMap<WorkspacePath, Member<'a>>,
     /// Name → directory of the member that has it.
-    member_names: HashMap<&'a str, &'a WorkspacePath>,
+    member_names: FastMap<&'a str, &'a WorkspacePath>,
     /// What is known from disk about directories: the root, members, linked directories.
-    tops: HashMap<EntryId, Top<'a>>,
+    tops: FastMap<EntryId, Top<'a>>,
 }
 
 /// A member of the workspace.
@@ -51,8 +52,8 @@ impl<'a> NpmGraph<'a> {
             lock,
             npmrc,
             members: BTreeMap::new(),
-            member_names: HashMap::with_capacity(input.members.len()),
-            tops: HashMap::with_capacity(input.members.len() + 1),
+            member_names: FastMap::with_capacity_and_hasher(input.members.len(), BuildFast::default()),
+            tops: FastMap::with_capacity_and_hasher(input.members.len() + 1, BuildFast::default()),
         };
         for (directory, manifest) in input.members {
             let name = manifest.name().unwrap_or_else(|| folder_name(directory));

@@ -7,16 +7,19 @@ use unicode_normalization::UnicodeNormalization;
 /// Splits a location into the owner of its `node_modules` and the name in it. `None` for directories that are not in
 /// a `node_modules`, the root included.
 pub(crate) fn split_child(location: &str) -> Option<(&str, &str)> {
-    const FOLDER: &str = "node_modules/";
-    let at = location.rfind(FOLDER)?;
-    let owner = match &location[..at] {
-        "" => "",
-        before => before.strip_suffix('/')?,
-    };
-    let name = &location[at + FOLDER.len()..];
-    let parts = name.split('/').count();
-    let whole = if name.starts_with('@') { parts == 2 } else { parts == 1 };
-    (whole && !name.is_empty()).then_some((owner, name))
+    let (before, last) = location.rsplit_once('/')?;
+    if let Some(owner) = owner_of(before) {
+        return (!last.is_empty() && !last.starts_with('@')).then_some((owner, last));
+    }
+    let at = before.rfind('/')?;
+    let scoped = before[at + 1..].starts_with('@') && !last.is_empty();
+    scoped.then(|| Some((owner_of(&before[..at])?, &location[at + 1..])))?
+}
+
+/// What a path that ends in `node_modules` belongs to.
+fn owner_of(folder: &str) -> Option<&str> {
+    let owner = folder.strip_suffix("node_modules")?;
+    if owner.is_empty() { Some("") } else { owner.strip_suffix('/') }
 }
 
 /// The directories above a location, nearest first, the root (`""`) last.

@@ -1,6 +1,5 @@
 //! The text of a `package-lock.json` as an index of entries.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use drydock_diagnostics::{Snippet, json};
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::LockfileError;
+use crate::hash::{BuildFast, FastMap};
 use crate::lockfile::LockfileFormat;
 use crate::manifest::DependencyKind;
 use crate::npm::edge::{EdgeKind, effective};
@@ -37,11 +37,11 @@ impl EntryId {
 pub(crate) struct NpmLock {
     path: WorkspacePath,
     text: Arc<str>,
-    entries: IndexMap<Box<str>, Entry>,
+    entries: IndexMap<Box<str>, Entry, BuildFast>,
     places: Vec<Place>,
     /// Folded names of everything in any `node_modules`.
-    names: HashMap<Box<str>, u32>,
-    children: HashMap<(EntryId, u32), EntryId>,
+    names: FastMap<Box<str>, u32>,
+    children: FastMap<(EntryId, u32), EntryId>,
     /// Edges of all entries, as the lockfile tells them; `edge_starts[i]..edge_starts[i + 1]` are entry `i`'s.
     edges: Vec<LockEdge>,
     edge_starts: Vec<u32>,
@@ -83,7 +83,7 @@ struct Document {
     #[serde(default)]
     lockfile_version: Option<Value>,
     #[serde(default)]
-    packages: Option<IndexMap<Box<str>, Entry>>,
+    packages: Option<IndexMap<Box<str>, Entry, BuildFast>>,
 }
 
 impl NpmLock {
@@ -110,15 +110,15 @@ impl NpmLock {
         Ok(Self::index(path, text, document.packages.unwrap_or_default()))
     }
 
-    fn index(path: &WorkspacePath, text: &Arc<str>, mut entries: IndexMap<Box<str>, Entry>) -> Self {
+    fn index(path: &WorkspacePath, text: &Arc<str>, mut entries: IndexMap<Box<str>, Entry, BuildFast>) -> Self {
         entries.entry("".into()).or_default();
         entries.sort_unstable_keys();
         let mut lock = Self {
             path: path.clone(),
             text: text.clone(),
             places: Vec::with_capacity(entries.len()),
-            names: HashMap::with_capacity(entries.len()),
-            children: HashMap::with_capacity(entries.len()),
+            names: FastMap::with_capacity_and_hasher(entries.len(), BuildFast::default()),
+            children: FastMap::with_capacity_and_hasher(entries.len(), BuildFast::default()),
             edges: Vec::with_capacity(entries.len() * 3),
             edge_starts: Vec::with_capacity(entries.len() + 1),
             entries,

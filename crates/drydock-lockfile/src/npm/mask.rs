@@ -9,7 +9,6 @@ use crate::install::{Lifecycle, Selection, Shape};
 use crate::manifest::{DependencyKind, Manifest};
 use crate::npm::closure::EntrySet;
 use crate::npm::graph::NpmGraph;
-use crate::npm::location::split_child;
 use crate::npm::lock::EntryId;
 use crate::npm::seal::Maps;
 use crate::path::WorkspacePath;
@@ -197,11 +196,9 @@ impl NpmGraph<'_> {
 
     /// A directory whose `package.json` lies in the tree, as opposed to one inside an installed package.
     pub(crate) fn is_in_tree(&self, id: EntryId) -> bool {
-        let location = self.lock.location(id);
         self.lock.is_top(id)
             && !self.lock.entry(id).link.0
-            && split_child(location).is_none()
-            && !location.split('/').any(|part| part == "node_modules")
+            && !self.lock.location(id).split('/').any(|part| part == "node_modules")
     }
 }
 

@@ -1,7 +1,8 @@
 //! Proof before use: the emitted texts are read back and compared with the whole lockfile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use crate::hash::FastMap;
 use crate::install::{PruneInput, PrunedInstall, Selection, Shape};
 use crate::lockfile::Lockfile;
 use crate::manifest::Manifest;
@@ -114,7 +115,7 @@ impl Proof<'_, '_, '_> {
     }
 
     fn check_edges(&self, id: EntryId, pruned: EntryId) -> Result<(), Unproven> {
-        let mut left: HashMap<&str, Edge<'_>> =
+        let mut left: FastMap<&str, Edge<'_>> =
             self.whole.admitted(id, self.selection).map(|edge| (edge.name, edge)).collect();
         let foreign = self.whole.is_foreign(id);
         let from = self.whole.lock.location(id);

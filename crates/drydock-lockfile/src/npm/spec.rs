@@ -98,13 +98,22 @@ fn is_tarball(text: &str) -> bool {
 
 /// Whether a text is one complete version, `1.2.3-pre+build`, as npm's semver demands it.
 pub(crate) fn is_version(text: &str) -> bool {
-    let (numbers, rest) = text.find(['-', '+']).map_or((text, ""), |at| text.split_at(at));
-    let numbers: Vec<&str> = numbers.split('.').collect();
-    let identifier =
-        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    numbers.len() == 3
-        && numbers.iter().all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-        && (rest.is_empty() || rest[1..].split(['.', '+']).all(identifier))
+    let (mut numbers, mut digits) = (0, 0);
+    let mut bytes = text.bytes().enumerate();
+    for (at, byte) in bytes.by_ref() {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' if digits > 0 && numbers < 2 => (numbers, digits) = (numbers + 1, 0),
+            b'-' | b'+' if digits > 0 && numbers == 2 => {
+                let identifier = |part: &str| {
+                    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                };
+                return text[at + 1..].split(['.', '+']).all(identifier);
+            }
+            _ => return false,
+        }
+    }
+    numbers == 2 && digits > 0
 }
 
 /// Whether a version lies in a range, as npm compares them: loosely, pre-releases only where the range names one.
