@@ -161,7 +161,9 @@ fn frontend(image: &str) {
     let user = shell(image, "id -u");
     assert_ne!(user.trim(), "0");
     assert_eq!(config(image)["ExposedPorts"], json!({ "8080/tcp": {} }));
+    // `50x.html` comes with nginx.
     insta::assert_snapshot!(files(image, "/usr/share/nginx/html"), @r"
+    50x.html
     assets/index-HASH.js
     index.html
     question.svg
