@@ -1,6 +1,9 @@
 //! What a request asks for, against what a daemon can do: better told before anything is built than by an exporter at
 //! the end, or, as some daemons do, by silence.
 
+use std::path::Path;
+
+use crate::cache_folder;
 use crate::endpoint::Environment;
 use crate::engine::DaemonInfo;
 use crate::error::BuildError;
@@ -70,9 +73,14 @@ fn check(target: &TargetRequest, daemon: &DaemonInfo) -> Result<(), BuildError> 
         }
     }
     let caches = || target.cache_from.iter().chain(&target.cache_to);
-    if caches().any(|cache| cache.kind == "local") {
-        let help = "use `type=registry,ref=…`; the daemon itself keeps its cache between builds";
-        return unsupported("caches of type `local` are not supported".to_owned(), help);
+    let without = |caches: &[CacheEntry], attribute: &str| {
+        caches.iter().any(|cache| cache.kind == "local" && !cache.attributes.contains_key(attribute))
+    };
+    if without(&target.cache_from, "src") {
+        return unsupported("a cache of type `local` has no `src`".to_owned(), "write `type=local,src=FOLDER`");
+    }
+    if without(&target.cache_to, "dest") {
+        return unsupported("a cache of type `local` has no `dest`".to_owned(), "write `type=local,dest=FOLDER`");
     }
     if let Some(cache) = caches().find(|cache| cache.kind == "registry" && !cache.attributes.contains_key("ref")) {
         return unsupported(format!("a cache of type `{}` has no `ref`", cache.kind), "write `type=registry,ref=NAME`");
@@ -80,8 +88,17 @@ fn check(target: &TargetRequest, daemon: &DaemonInfo) -> Result<(), BuildError> 
     Ok(())
 }
 
-/// Adds what GitHub's runners say in their environment.
+/// Adds what GitHub's runners say in their environment, and which manifest of a folder is meant.
 fn complete(cache: &mut CacheEntry, environment: &Environment) -> Result<(), String> {
+    if let Some((folder, tag)) = cache_folder::named(cache, "src")
+        && !cache.attributes.contains_key("digest")
+    {
+        let Some(digest) = cache_folder::find(Path::new(folder), tag) else {
+            return Err(format!("the cache in `{folder}` is left out: there is none yet"));
+        };
+        cache.attributes.insert("digest".to_owned(), digest);
+        return Ok(());
+    }
     if cache.kind != "gha" {
         return Ok(());
     }
@@ -155,7 +172,8 @@ mod tests {
         );
         assert_eq!(refusal(false, cache("type=inline")), None);
         assert_eq!(refusal(true, cache("type=registry,ref=a/b")), None);
-        assert!(refusal(true, cache("type=local,dest=x")).unwrap().contains("`local`"));
+        assert!(refusal(false, cache("type=local,dest=x")).unwrap().contains("cannot write a cache of type `local`"));
+        assert!(refusal(true, cache("type=local")).unwrap().contains("no `dest`"));
         assert!(refusal(true, cache("type=registry")).unwrap().contains("no `ref`"));
     }
 

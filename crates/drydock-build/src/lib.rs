@@ -7,6 +7,7 @@
 //! This crate knows Docker, and nothing of npm.
 
 mod builder;
+mod cache_folder;
 mod capability;
 mod credentials;
 mod dial;

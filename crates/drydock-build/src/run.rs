@@ -28,7 +28,7 @@ mod launch;
 mod prepare;
 
 use launch::Launch;
-use prepare::{agents, prepare};
+use prepare::{agents, blobs, prepare};
 
 /// What solves say to the loop. Targets go by their index in the request.
 enum Message {
@@ -59,6 +59,7 @@ pub(crate) async fn build(
         listing: Arc::new(listing),
         secrets: Arc::new(values),
         agents: Arc::new(agents),
+        blobs: Arc::new(blobs(&request)),
         credentials: builder.credentials.clone(),
         sent: Arc::clone(&sent),
         faults,

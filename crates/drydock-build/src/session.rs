@@ -31,9 +31,11 @@ use crate::listing::Listing;
 
 mod agent;
 mod answers;
+mod blobs;
 mod filesync;
 mod receive;
 
+pub(crate) use blobs::Blobs;
 pub(crate) use filesync::Sent;
 pub(crate) use receive::Sink;
 
@@ -64,6 +66,8 @@ pub(crate) struct Content {
     pub(crate) secrets: Arc<BTreeMap<String, Arc<[u8]>>>,
     /// Sockets of ssh agents by id.
     pub(crate) agents: Arc<BTreeMap<String, PathBuf>>,
+    /// Folders that hold build caches.
+    pub(crate) blobs: Arc<Blobs>,
     pub(crate) credentials: Credentials,
     /// Counts what is sent.
     pub(crate) sent: Arc<Sent>,
@@ -94,14 +98,14 @@ impl Session {
             ("X-Docker-Expose-Session-Name", "drydock".to_owned()),
             ("X-Docker-Expose-Session-Sharedkey", shared_key.to_owned()),
         ];
-        let methods = METHODS.into_iter().chain(sink.is_some().then_some(SEND));
+        let methods = METHODS.into_iter().chain(blobs::METHODS).chain(sink.is_some().then_some(SEND));
         headers.extend(methods.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
         let stream = builder.open_session(&headers).await?;
         Ok(Self::serve(stream, content, sink))
     }
 
     fn serve(stream: Stream, content: Content, sink: Option<Sink>) -> Self {
-        let Content { listing, secrets, agents, credentials, sent, faults } = content;
+        let Content { listing, secrets, agents, blobs, credentials, sent, faults } = content;
         let ended = CancellationToken::new();
         let close = CancellationToken::new();
         let stream = Watched { stream, _ended: ended.clone().drop_guard() };
@@ -118,6 +122,7 @@ impl Session {
             .add_service(SecretsServer::new(answers::SecretValues(secrets)))
             .add_service(SshServer::new(agent::Agents(agents)))
             .add_service(AuthServer::new(answers::RegistryLogins(credentials)))
+            .add_service(blobs::ContentServer(blobs))
             .add_optional_service(folder.map(|path| PacketSendServer::new(receive::Folder(path))))
             .add_optional_service(archive.map(|path| FileSendServer::new(receive::Archive(path))));
         // The one connection, and then none: ending the stream would end the server.

@@ -1,14 +1,18 @@
 //! Begins the solves of a run.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
 use super::Message;
 use crate::builder::Builder;
+use crate::cache_folder;
 use crate::request::{BuildRequest, TargetRequest};
 use crate::session::{Content, Session, Sink};
 use crate::solve::{self, Inputs, SolveEnd};
@@ -80,6 +84,22 @@ impl Launch {
         if let Some(session) = own {
             session.close().await;
         }
-        end
+        match end {
+            SolveEnd::Done(metadata) => self.record_caches(target, metadata).await,
+            SolveEnd::Failed(_) | SolveEnd::Stopped => end,
+        }
+    }
+
+    /// Makes the cache that went to a folder the one that is found there.
+    async fn record_caches(&self, target: &TargetRequest, metadata: BTreeMap<String, String>) -> SolveEnd {
+        let Some(descriptor) = metadata.get("cache.manifest") else { return SolveEnd::Done(metadata) };
+        for (folder, tag) in target.cache_to.iter().filter_map(|cache| cache_folder::named(cache, "dest")) {
+            let (folder, tag, descriptor) = (PathBuf::from(folder), tag.to_owned(), descriptor.clone());
+            let recorded = tokio::task::spawn_blocking(move || cache_folder::record(&folder, &tag, &descriptor)).await;
+            if let Ok(Err(error)) = recorded {
+                return SolveEnd::Failed(Box::new(Status::unknown(format!("the cache cannot be written: {error}"))));
+            }
+        }
+        SolveEnd::Done(metadata)
     }
 }

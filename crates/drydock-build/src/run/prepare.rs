@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::cache_folder;
 use crate::digest_cache::DigestCache;
 use crate::endpoint::Environment;
 use crate::error::BuildError;
 use crate::listing::{self, Listing};
 use crate::request::{BuildRequest, Secret, SecretSource, SshForward};
+use crate::session::Blobs;
 
 /// Lists the context and reads the secrets, on threads where that may block.
 pub(super) async fn prepare(
@@ -60,4 +62,14 @@ pub(super) fn agents(
         }
     });
     found.collect()
+}
+
+/// The folders of caches that the targets name, by the id under which the daemon asks for them.
+pub(super) fn blobs(request: &BuildRequest) -> Blobs {
+    let folders = request.targets.iter().flat_map(|target| {
+        let sources = target.cache_from.iter().filter_map(|cache| cache_folder::named(cache, "src"));
+        let destinations = target.cache_to.iter().filter_map(|cache| cache_folder::named(cache, "dest"));
+        sources.chain(destinations)
+    });
+    Blobs(folders.map(|(folder, _)| (Blobs::id(folder), PathBuf::from(folder))).collect())
 }

@@ -133,6 +133,45 @@ async fn a_cache_goes_to_a_registry_where_the_store_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cache_goes_to_a_folder_where_the_store_allows_it_and_comes_back() {
+    let bench = Bench::new().await;
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("cache");
+    let mut request =
+        bench.request("FROM BASE AS x\nRUN echo NONCE > /nonce && head -c 3000000 /dev/urandom > /large\n", &["x"]);
+    let cache =
+        |attribute: &str| CacheEntry::parse(&format!("type=local,{attribute}={},mode=max", folder.display())).unwrap();
+    request.targets[0].cache_to = vec![cache("dest")];
+    request.targets[0].cache_from = vec![cache("src")];
+    let told = bench.try_build(request.clone()).await;
+    if !bench.builder.info().containerd_store {
+        let error = told.err().unwrap();
+        assert!(error.to_string().ends_with("cannot write a cache of type `local`"), "{error}");
+        return;
+    }
+    let told = told.unwrap();
+    assert!(told.outcome.is_success(), "{:?}", told.outcome);
+    assert!(
+        told.events
+            .iter()
+            .any(|event| matches!(event, Event::Warning(warning) if warning.message.contains("none yet")))
+    );
+    assert_eq!(told.finished("importing cache"), [false; 0]);
+    let bytes: u64 = fs_err::read_dir(folder.join("blobs/sha256"))
+        .unwrap()
+        .map(|blob| blob.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(bytes > 3_000_000, "{bytes}");
+    assert_eq!(fs_err::read_dir(folder.join("ingest")).unwrap().count(), 0, "nothing partial stays");
+
+    // Reads the folder, and writes into it what is there already.
+    let told = bench.build(request).await;
+    assert!(told.outcome.is_success(), "{:?}", told.outcome);
+    assert_eq!(told.finished("importing cache"), [false]);
+    assert_eq!(told.built("x").cached_steps, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_platforms_make_one_image_where_the_store_allows_it() {
     let bench = Bench::new().await;
     let (registry, host) = Registry::start(None).await;
