@@ -13,8 +13,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use drydock_lockfile::{ClosureKind, InstallGraph, PruneInput, PrunedInstall, Selection, Shape, WorkspacePath};
+use drydock_lockfile::{ClosureKind, InstallGraph, PruneInput, Selection, Shape, WorkspacePath};
 use serde_json::{Value, json};
+use support::npm::{npm_cache, npms, write, write_whole};
 use support::{Workspace, corpus_workspaces};
 
 /// One closure to be judged.
@@ -29,7 +30,7 @@ struct Case {
 
 #[test]
 fn npm_loads_from_sealed_files_what_it_would_install() {
-    let all = std::env::var("DRYDOCK_ORACLE").is_ok_and(|value| value == "all");
+    let all = support::npm::all();
     let scratch = tempfile::tempdir().unwrap();
     let mut cases = Vec::new();
     for (name, folder) in corpus_workspaces() {
@@ -45,8 +46,7 @@ fn npm_loads_from_sealed_files_what_it_would_install() {
             }
         }
     }
-    let npms = if all { vec![npm_of("10"), npm_of("11")] } else { vec![npm_on_path()] };
-    for npm in npms {
+    for npm in npms() {
         judge_all(&npm, &cases);
     }
 }
@@ -147,37 +147,6 @@ fn prepare(name: String, input: PruneInput<'_>, selection: &Selection, scratch: 
     Case { name, keep: install.entries, sealed, whole, omit_dev, tops }
 }
 
-/// The whole lockfile beside the real manifests of some members; the root names only the kept ones.
-fn write_whole(input: PruneInput<'_>, install: &PrunedInstall, on_disk: &BTreeSet<WorkspacePath>, directory: &Path) {
-    write(&directory.join("package-lock.json"), input.lockfile.text().as_bytes());
-    if let Some(npmrc) = input.npmrc {
-        write(&directory.join(".npmrc"), npmrc.as_bytes());
-    }
-    let mut root = input.root.fields().clone();
-    let absent: BTreeSet<&str> = input
-        .members
-        .iter()
-        .filter(|(directory, _)| !on_disk.contains(*directory))
-        .filter_map(|(_, manifest)| manifest.name())
-        .collect();
-    for field in ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"] {
-        if let Some(Value::Object(map)) = root.get_mut(field) {
-            map.retain(|name, _| !absent.contains(name.as_str()));
-        }
-    }
-    root.insert("workspaces".to_owned(), install.members.iter().map(WorkspacePath::as_str).collect());
-    write(&directory.join("package.json"), serde_json::to_string(&root).unwrap().as_bytes());
-    for member in on_disk {
-        let manifest = input.members[member];
-        write(&directory.join(manifest.path().as_str()), manifest.text().as_bytes());
-    }
-}
-
-fn write(path: &Path, bytes: &[u8]) {
-    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-    fs_err::write(path, bytes).unwrap();
-}
-
 fn ask(npm: &Path, cases: Vec<Value>) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/judge.cjs");
     let mut child = Command::new("node")
@@ -195,41 +164,4 @@ fn ask(npm: &Path, cases: Vec<Value>) -> Vec<Value> {
     writer.join().unwrap().unwrap();
     assert!(output.status.success(), "the judge failed: {}", output.status);
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output();
-    let output = output.unwrap_or_else(|error| panic!("{program} does not run: {error}"));
-    assert!(output.status.success(), "{program} {} failed", arguments.join(" "));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn npm_cache() -> String {
-    run("npm", &["config", "get", "cache"])
-}
-
-fn npm_on_path() -> PathBuf {
-    Path::new(&run("npm", &["root", "--global"])).join("npm")
-}
-
-/// The newest npm of a major version, installed once into the target directory.
-fn npm_of(major: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("npm-{major}"));
-    let npm = folder.join("node_modules/npm");
-    if !npm.join("package.json").is_file() {
-        fs_err::create_dir_all(&folder).unwrap();
-        run(
-            "npm",
-            &[
-                "install",
-                "--no-save",
-                "--no-audit",
-                "--no-fund",
-                "--prefix",
-                folder.to_str().unwrap(),
-                &format!("npm@{major}"),
-            ],
-        );
-    }
-    npm
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail and speak")]
 
+pub(crate) mod npm;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +83,25 @@ impl Workspace {
             pnpm_settings: files.get("pnpm-workspace.yaml").cloned(),
             bin_files,
             root,
+        }
+    }
+
+    /// Reads a workspace of these members and linked directories.
+    pub(crate) fn load_members(directory: &Path, members: &[&str], linked: &[&str]) -> Self {
+        let manifest = |folder: &&str| {
+            let file = path(folder).join("package.json").unwrap();
+            let text = fs_err::read_to_string(directory.join(file.as_str())).unwrap();
+            (path(folder), Manifest::parse(file, &text).unwrap())
+        };
+        let lock = fs_err::read_to_string(directory.join("package-lock.json")).unwrap();
+        Self {
+            lockfile: Lockfile::parse(path("package-lock.json"), &lock).unwrap(),
+            root: manifest(&"").1,
+            members: members.iter().map(manifest).collect(),
+            linked: linked.iter().map(manifest).collect(),
+            npmrc: None,
+            pnpm_settings: None,
+            bin_files: BTreeMap::new(),
         }
     }
 
