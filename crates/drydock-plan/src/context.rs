@@ -1,6 +1,6 @@
 //! The files BuildKit may see.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -126,21 +126,24 @@ fn cover_into(
 
 /// `paths` sorted, each once, without those that lie inside another.
 pub(crate) fn outermost(paths: impl IntoIterator<Item = WorkspacePath>) -> Vec<WorkspacePath> {
-    let sorted: std::collections::BTreeSet<WorkspacePath> = paths.into_iter().collect();
-    sorted
-        .iter()
-        .filter(|path| {
-            let mut above = path.parent();
-            while let Some(directory) = above {
-                if sorted.contains(&directory) {
-                    return false;
-                }
-                above = directory.parent();
-            }
-            true
-        })
-        .cloned()
-        .collect()
+    let mut paths: Vec<WorkspacePath> = paths.into_iter().collect();
+    paths.sort();
+    paths.dedup();
+    if paths.len() < 2 {
+        return paths;
+    }
+    let all: HashSet<&str> = paths.iter().map(WorkspacePath::as_str).collect();
+    let inner: Vec<bool> = paths.iter().map(|path| folders_above(path).any(|folder| all.contains(folder))).collect();
+    let mut inner = inner.into_iter();
+    paths.retain(|_| inner.next() != Some(true));
+    paths
+}
+
+/// The folders that hold `path`, innermost first, the root last; none for the root itself.
+pub(crate) fn folders_above(path: &WorkspacePath) -> impl Iterator<Item = &str> {
+    let text = path.as_str();
+    let root = (!path.is_root()).then_some("");
+    text.rmatch_indices('/').map(|(at, _)| &text[..at]).chain(root)
 }
 
 #[cfg(test)]

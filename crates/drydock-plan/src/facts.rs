@@ -1,6 +1,7 @@
 //! What the plan knows of a member that takes part: its files, what its build writes, what its build reads elsewhere.
 
 use std::collections::BTreeSet;
+use std::ops::Index;
 
 use drydock_lockfile::WorkspacePath;
 use drydock_workspace::inspect::{self, ConfigReads, Output, Outputs};
@@ -27,6 +28,34 @@ pub(crate) struct Facts {
     /// What of its own files a build that depends on it reads beside what its build writes: its manifest, and what that
     /// declares.
     pub(crate) handed_on: Vec<WorkspacePath>,
+}
+
+/// The facts of the members that take part in a plan.
+#[derive(Debug)]
+pub(crate) struct AllFacts(Vec<Option<Facts>>);
+
+impl AllFacts {
+    /// The facts of some of `count` members.
+    pub(crate) fn new(count: usize, facts: Vec<(Member, Facts)>) -> Self {
+        let mut all: Vec<Option<Facts>> = std::iter::repeat_with(|| None).take(count).collect();
+        for (member, facts) in facts {
+            all[member] = Some(facts);
+        }
+        Self(all)
+    }
+
+    /// The facts of a member, if it takes part.
+    pub(crate) fn get(&self, member: Member) -> Option<&Facts> {
+        self.0[member].as_ref()
+    }
+}
+
+impl Index<&Member> for AllFacts {
+    type Output = Facts;
+
+    fn index(&self, member: &Member) -> &Facts {
+        self.get(*member).expect("only members that take part are asked about")
+    }
 }
 
 impl Facts {

@@ -1,11 +1,12 @@
 //! The members of a workspace by index, with what the plan asks of them again and again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use drydock_diagnostics::closest;
 use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_workspace::{Edge, EdgeKind, Package, PackageGraph, Workspace};
 
+use crate::context::folders_above;
 use crate::error::PlanError;
 use crate::model::Decision;
 use crate::script;
@@ -18,7 +19,8 @@ pub(crate) type Member = usize;
 pub(crate) struct Members<'a> {
     packages: Vec<&'a Package>,
     by_name: HashMap<&'a str, Member>,
-    by_path: BTreeMap<&'a WorkspacePath, Member>,
+    by_folder: HashMap<&'a str, Member>,
+    folders: BTreeSet<&'a WorkspacePath>,
     edges: Vec<Vec<MemberEdge<'a>>>,
     builds: Vec<Option<String>>,
     settings: &'a Settings,
@@ -53,14 +55,16 @@ impl<'a> Members<'a> {
         packages.sort_by(|left, right| left.name.cmp(&right.name));
         let by_name: HashMap<&str, Member> =
             packages.iter().enumerate().map(|(member, package)| (package.name.as_str(), member)).collect();
-        let by_path = packages.iter().enumerate().map(|(member, package)| (&package.path, member)).collect();
+        let by_folder = packages.iter().enumerate().map(|(member, package)| (package.path.as_str(), member)).collect();
+        let folders = packages.iter().map(|package| &package.path).collect();
         let mut edges: Vec<Vec<MemberEdge<'_>>> = vec![Vec::new(); packages.len()];
         for edge in graph.edges() {
             if let (Some(from), Some(to)) = (by_name.get(edge.from.as_str()), by_name.get(edge.to.as_str())) {
                 edges[*from].push(MemberEdge { to: *to, edge });
             }
         }
-        let mut members = Self { packages, by_name, by_path, edges, builds: Vec::new(), settings, guesses: Vec::new() };
+        let mut members =
+            Self { packages, by_name, by_folder, folders, edges, builds: Vec::new(), settings, guesses: Vec::new() };
         members.check_settings()?;
         for package in members.packages.clone() {
             let script = members.build_script_of(package, workspace)?;
@@ -117,21 +121,15 @@ impl<'a> Members<'a> {
 
     /// The innermost member whose folder holds `path`.
     pub(crate) fn holding(&self, path: &WorkspacePath) -> Option<Member> {
-        let mut directory = path.clone();
-        loop {
-            if let Some(member) = self.by_path.get(&directory) {
-                return Some(*member);
-            }
-            directory = directory.parent()?;
-        }
+        std::iter::once(path.as_str()).chain(folders_above(path)).find_map(|folder| self.by_folder.get(folder)).copied()
     }
 
     /// The folders of other members that lie inside the folder of `member`, sorted.
     pub(crate) fn nested_in(&self, member: Member) -> Vec<&'a WorkspacePath> {
         let folder = self.path(member);
-        self.by_path
+        self.folders
             .range::<WorkspacePath, _>(folder..)
-            .map(|(path, _)| *path)
+            .copied()
             // Paths below `a/b` need not follow it directly: `a/b-c` sorts between `a/b` and `a/b/d`.
             .take_while(|path| folder.is_root() || path.as_str().starts_with(folder.as_str()))
             .filter(|path| *path != folder && path.is_within(folder))

@@ -1,6 +1,6 @@
 //! From settings and graph to stages.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drydock_diagnostics::Warning;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::context::Context;
 use crate::error::PlanError;
-use crate::facts::Facts;
+use crate::facts::{AllFacts, Facts};
 use crate::input::InstallInput;
 use crate::installs::{Deliverable, Groups, Installer};
 use crate::members::{Member, Members};
@@ -64,14 +64,19 @@ pub fn plan(
     let facts = needed
         .par_iter()
         .map(|member| Ok((*member, Facts::read(workspace, &sources, &members, *member)?)))
-        .collect::<Result<HashMap<Member, Facts>, PlanError>>()?;
+        .collect::<Result<Vec<(Member, Facts)>, PlanError>>()?;
+    let facts = AllFacts::new(members.len(), facts);
+    let mut rank = vec![0; members.len()];
+    for (place, member) in order.iter().enumerate() {
+        rank[*member] = place;
+    }
     let planner = Planner {
         workspace,
         members: &members,
         settings,
         facts,
         builds: order.iter().copied().filter(|member| members.is_built(*member)).collect(),
-        rank: order.iter().enumerate().map(|(rank, member)| (*member, rank)).collect(),
+        rank,
         build_ids: &layout.build_ids,
         context: Context::new(&sources),
         decisions: std::iter::once(node).chain(members.guesses().iter().cloned()).collect(),
@@ -86,11 +91,11 @@ pub(crate) struct Planner<'a> {
     pub(crate) members: &'a Members<'a>,
     pub(crate) settings: &'a Settings,
     /// By member that takes part.
-    pub(crate) facts: HashMap<Member, Facts>,
+    pub(crate) facts: AllFacts,
     /// The members that are built.
     pub(crate) builds: BTreeSet<Member>,
-    /// By member that takes part: its place in the order of building.
-    rank: HashMap<Member, usize>,
+    /// By member: its place in the order of building, for those that take part.
+    rank: Vec<usize>,
     /// By member with a build: its stage.
     pub(crate) build_ids: &'a BTreeMap<Member, StageId>,
     pub(crate) context: Context<'a>,
@@ -102,7 +107,7 @@ impl Planner<'_> {
     /// `members` in the order in which they are built.
     pub(crate) fn in_build_order(&self, members: &BTreeSet<Member>) -> Vec<Member> {
         let mut ordered: Vec<Member> = members.iter().copied().collect();
-        ordered.sort_by_key(|member| self.rank.get(member));
+        ordered.sort_by_key(|member| self.rank[*member]);
         ordered
     }
 

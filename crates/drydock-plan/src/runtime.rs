@@ -145,7 +145,7 @@ impl Planner<'_> {
         copies: &mut Copies,
     ) -> Result<(), PlanError> {
         let written = self.members.holding(path).filter(|member| {
-            self.facts.get(member).is_some_and(|facts| facts.writes(path)) && self.builds.contains(member)
+            self.facts.get(*member).is_some_and(|facts| facts.writes(path)) && self.builds.contains(member)
         });
         if let Some(member) = written {
             copies.add(CopySource::Stage(self.build_ids[&member].clone()), [path.clone()]);
