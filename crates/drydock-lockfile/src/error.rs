@@ -14,6 +14,12 @@ pub enum LockfileError {
         /// The file.
         path: WorkspacePath,
     },
+    /// bun's older format, which is not text.
+    #[error("`{path}` is a binary lockfile")]
+    Binary {
+        /// The file.
+        path: WorkspacePath,
+    },
     /// The text does not parse.
     #[error("`{path}` does not parse: {message}")]
     Syntax {
@@ -129,6 +135,7 @@ impl Diagnose for LockfileError {
     fn code(&self) -> &'static str {
         match self {
             Self::UnknownFormat { .. } => "lockfile-unknown-format",
+            Self::Binary { .. } => "lockfile-binary",
             Self::Syntax { .. } => "lockfile-syntax",
             Self::TooOld { .. } => "lockfile-too-old",
             Self::UnsupportedVersion { .. } => "lockfile-unsupported-version",
@@ -148,6 +155,9 @@ impl Diagnose for LockfileError {
         Some(match self {
             Self::UnknownFormat { .. } => {
                 "use `package-lock.json`, `npm-shrinkwrap.json`, `pnpm-lock.yaml`, `yarn.lock` or `bun.lock`".to_owned()
+            }
+            Self::Binary { .. } => {
+                "run `bun install --save-text-lockfile --lockfile-only` and commit bun.lock in its place".to_owned()
             }
             Self::Syntax { conflict: true, .. } => {
                 "finish the merge: take one side of the file, then run the package manager's `install`".to_owned()
@@ -194,7 +204,7 @@ impl Diagnose for LockfileError {
             Self::OutOfSync { mismatches, .. } => {
                 mismatches.iter().take(SHOWN).map(|mismatch| mismatch.snippet.clone()).collect()
             }
-            Self::UnknownFormat { .. } | Self::UnknownMember { .. } => Vec::new(),
+            Self::UnknownFormat { .. } | Self::Binary { .. } | Self::UnknownMember { .. } => Vec::new(),
         }
     }
 
@@ -211,3 +221,57 @@ impl Diagnose for LockfileError {
 
 /// Differences shown with their place; the rest are notes.
 const SHOWN: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_code_a_message_and_a_way_out() {
+        let path = || WorkspacePath::new("package-lock.json").unwrap();
+        let snippet = || Snippet { path: "x".to_owned(), source: "x".into(), span: 0..1, label: String::new() };
+        let boxed = || Some(Box::new(snippet()));
+        let text = || "x".to_owned();
+        let mismatch = || Mismatch { manifest: path(), fact: text(), snippet: snippet() };
+        let all = [
+            LockfileError::UnknownFormat { path: path() },
+            LockfileError::Binary { path: path() },
+            LockfileError::Syntax { path: path(), message: text(), conflict: false, snippet: boxed().unwrap() },
+            LockfileError::TooOld { path: path(), version: text(), snippet: boxed() },
+            LockfileError::UnsupportedVersion {
+                path: path(),
+                version: text(),
+                format: LockfileFormat::Npm,
+                snippet: boxed(),
+            },
+            LockfileError::OutOfSync {
+                lockfile: path(),
+                format: LockfileFormat::Npm,
+                mismatches: (0..7).map(|_| mismatch()).collect(),
+            },
+            LockfileError::NotInLockfile {
+                lockfile: path(),
+                name: text(),
+                dependent: text(),
+                peer: false,
+                snippet: boxed(),
+            },
+            LockfileError::MissingLinkTarget { lockfile: path(), link: text(), target: text(), snippet: boxed() },
+            LockfileError::OutsideWorkspace { lockfile: path(), name: text(), target: text(), snippet: boxed() },
+            LockfileError::UnknownMember { directory: path() },
+        ];
+        let codes: BTreeSet<&str> = all.iter().map(Diagnose::code).collect();
+        assert_eq!(codes.len(), all.len(), "a code stands for one situation");
+        for error in &all {
+            let message = error.to_string();
+            assert!(message.starts_with(|letter: char| letter == '`' || letter.is_lowercase()), "{message}");
+            assert!(!message.ends_with('.'), "{message}");
+            assert!(error.help().is_some_and(|help| !help.is_empty()), "{message}");
+            assert!(error.code().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+            assert_eq!(error.category(), Category::Workspace);
+        }
+        assert_eq!(all[5].snippets().len() + all[5].notes().len(), 7, "no difference is kept back");
+    }
+}

@@ -75,6 +75,7 @@ impl Lockfile {
             "yarn.lock" if text.contains("\n__metadata:") => Content::Whole(LockfileFormat::YarnBerry),
             "yarn.lock" => Content::Whole(LockfileFormat::YarnClassic),
             "bun.lock" => Content::Whole(LockfileFormat::Bun),
+            "bun.lockb" => return Err(LockfileError::Binary { path }),
             _ => return Err(LockfileError::UnknownFormat { path }),
         };
         Ok(Self { path, text, content })
