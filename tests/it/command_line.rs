@@ -25,6 +25,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
       dockerfile   Print the combined Dockerfile, write it with what it needs, or check what is on disk
       bake         Print the file with which `docker buildx bake` builds the same images
       files        List the files that the image of a target is made from
+      prune        Write a workspace of its own for one target or package: its closure's sources,
+                   manifests and lockfile
       init         Write a commented drydock.toml of what was inferred
       completions  Print a script that completes commands in a shell
 
@@ -50,7 +52,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
               Say nothing but errors
 
           --color <WHEN>
-              Whether to colour the output [default: CARGO_TERM_COLOR, or auto; NO_COLOR is respected]
+              Whether to colour the output [default: `CARGO_TERM_COLOR`, or auto; `NO_COLOR` is
+              respected]
 
               Possible values:
               - auto:   When the output is a terminal
@@ -110,7 +113,7 @@ fn build_help_tells_every_option() {
               several times
 
           --progress <HOW>
-              How to show progress [default: BUILDKIT_PROGRESS, or auto]
+              How to show progress [default: `BUILDKIT_PROGRESS`, or auto]
 
               Possible values:
               - auto:  Bars on a terminal, lines elsewhere
@@ -141,7 +144,8 @@ fn build_help_tells_every_option() {
               Say nothing but errors
 
           --color <WHEN>
-              Whether to colour the output [default: CARGO_TERM_COLOR, or auto; NO_COLOR is respected]
+              Whether to colour the output [default: `CARGO_TERM_COLOR`, or auto; `NO_COLOR` is
+              respected]
 
               Possible values:
               - auto:   When the output is a terminal

@@ -51,6 +51,7 @@ fn it_is_printed() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "most of it is the snapshot")]
 fn it_is_written_with_what_it_needs_and_checked() {
     let fixture = acme();
     check!(fixture, ["dockerfile", "--check"], @r#"
@@ -238,7 +239,7 @@ fn it_is_written_with_what_it_needs_and_checked() {
     +}
 
     ----- stderr -----
-           Stale 10 files; `drydock dockerfile --out-dir DIR` writes them anew
+           Stale 10 files; run `drydock dockerfile --out-dir .drydock`
     "#);
     check!(fixture, ["dockerfile", "--out-dir", ".drydock"], @"
     success: true
@@ -286,7 +287,7 @@ fn what_is_stale_is_shown_as_a_difference() {
     +CMD ["node", "--enable-source-maps", "server.js"]
 
     ----- stderr -----
-           Stale 1 file; `drydock dockerfile --out-dir DIR` writes them anew
+           Stale 1 file; run `drydock dockerfile --out-dir docker`
     "#);
     check!(fixture, ["dockerfile", "--out-dir", "docker", "--check", "--format", "json"], @r#"
     success: false
