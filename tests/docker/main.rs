@@ -10,3 +10,5 @@ mod drydock;
 mod http;
 
 mod examples;
+mod same;
+mod scenarios;
