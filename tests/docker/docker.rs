@@ -11,7 +11,7 @@ use crate::drydock::nonce;
 use crate::http::{self, Answer};
 
 /// How long a server may take until it answers.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Between two tries of something that tells nobody when it is ready.
 const PAUSE: Duration = Duration::from_millis(50);
 
