@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use crate::error::LockfileError;
 use crate::install::{Closure, ClosureKind, PruneInput, RootDependencies, Selection, Shape};
 use crate::manifest::{DependencyKind, Manifest};
@@ -15,6 +17,8 @@ pub(crate) struct PnpmGraph<'a> {
     pub(crate) input: PruneInput<'a>,
     pub(crate) lock: &'a PnpmLock,
     pub(crate) npmrc: Npmrc,
+    /// `pnpm-workspace.yaml`; empty when there is none or it does not parse, which reading the workspace has said before.
+    pub(crate) settings: Map<String, Value>,
     /// Name → directory.
     pub(crate) names: BTreeMap<&'a str, &'a WorkspacePath>,
 }
@@ -32,7 +36,9 @@ impl<'a> PnpmGraph<'a> {
     pub(crate) fn new(input: PruneInput<'a>, lock: &'a PnpmLock) -> Self {
         let names = input.members.iter().filter_map(|(directory, manifest)| Some((manifest.name()?, directory)));
         let npmrc = input.npmrc.map(Npmrc::parse).unwrap_or_default();
-        Self { input, lock, npmrc, names: names.collect() }
+        let settings = input.pnpm_workspace.and_then(|text| serde_saphyr::from_str::<Value>(text).ok());
+        let settings = settings.and_then(|settings| settings.as_object().cloned()).unwrap_or_default();
+        Self { input, lock, npmrc, settings, names: names.collect() }
     }
 
     /// The manifest of an importer.

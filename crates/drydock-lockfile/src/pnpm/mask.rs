@@ -64,7 +64,7 @@ impl PnpmGraph<'_> {
     pub(crate) fn catalogued(&self, name: &str, specifier: &str) -> Option<String> {
         let catalog = specifier.strip_prefix("catalog:")?.trim();
         let catalog = if catalog.is_empty() { "default" } else { catalog };
-        let settings = self.settings();
+        let settings = &self.settings;
         let of_settings = match catalog {
             "default" => settings.get("catalog").or_else(|| settings.get("catalogs")?.get("default")),
             named => settings.get("catalogs").and_then(|catalogs| catalogs.get(named)),
@@ -73,16 +73,9 @@ impl PnpmGraph<'_> {
         found.or_else(|| Some(self.lock.catalogs.get(catalog)?.get(name)?.specifier.clone()))
     }
 
-    /// `pnpm-workspace.yaml` as JSON; empty when there is none or it does not parse, which reading the workspace has
-    /// said before.
-    pub(crate) fn settings(&self) -> Map<String, Value> {
-        let text = self.input.pnpm_workspace.unwrap_or_default();
-        serde_saphyr::from_str::<Value>(text).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
-    }
-
     /// `pnpm-workspace.yaml` of the install: the kept members by name, and settings that pnpm compares or obeys.
     pub(crate) fn masked_settings(&self, kept: &Kept, selection: &Selection) -> String {
-        let mut settings = self.settings();
+        let mut settings = self.settings.clone();
         let members = self.members_in(kept);
         let mut text = String::new();
         let packages: Value = members.iter().map(|member| Value::from(member.as_str())).collect();
@@ -194,8 +187,7 @@ impl PnpmGraph<'_> {
     /// Paths of the patches that the install applies.
     pub(crate) fn patches(&self, kept: &Kept) -> Vec<WorkspacePath> {
         let of_manifest = self.input.root.field("pnpm").and_then(|settings| settings.get("patchedDependencies"));
-        let of_settings = self.settings();
-        let maps = of_manifest.into_iter().chain(of_settings.get("patchedDependencies")).filter_map(Value::as_object);
+        let maps = of_manifest.into_iter().chain(self.settings.get("patchedDependencies")).filter_map(Value::as_object);
         maps.flatten()
             .filter(|(key, _)| self.is_patch_kept(key, kept))
             .filter_map(|(_, path)| WorkspacePath::new(path.as_str()?).ok())
