@@ -1,5 +1,6 @@
 //! The connection to a daemon, and what can be asked of it.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -121,6 +122,12 @@ impl Builder {
     /// Gives the image with this id or reference one more reference.
     pub async fn tag(&self, image: &str, reference: &str) -> Result<(), BuildError> {
         self.engine()?.tag(image, reference).await
+    }
+
+    /// Takes the images of an archive, as [`ArchiveKind::Docker`](crate::ArchiveKind::Docker) makes them, into the
+    /// daemon's store, and says what they are called there.
+    pub async fn load(&self, archive: &Path) -> Result<Vec<String>, BuildError> {
+        self.engine()?.load(archive).await
     }
 
     fn engine(&self) -> Result<&Engine, BuildError> {

@@ -1,16 +1,19 @@
 //! The Engine API: everything that is not BuildKit. `bollard` over our own connections.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bollard::query_parameters::TagImageOptions;
+use bollard::query_parameters::{ImportImageOptions, TagImageOptions};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio_util::io::ReaderStream;
 use tonic::codegen::Bytes;
 
 use crate::dial::{Dialer, Stream};
@@ -201,6 +204,25 @@ impl Engine {
             Err(_) if success => Ok(()),
             Err(_) => Err(String::from_utf8_lossy(&text).trim().to_owned()),
         }
+    }
+
+    /// Takes the images of an archive into the store, and says what they are called there.
+    pub(crate) async fn load(&self, archive: &Path) -> Result<Vec<String>, BuildError> {
+        let activity = format!("load `{}`", archive.display());
+        let file = tokio::fs::File::open(archive)
+            .await
+            .map_err(|error| BuildError::Daemon { activity: activity.clone(), message: error.to_string() })?;
+        let options = ImportImageOptions { quiet: true, ..ImportImageOptions::default() };
+        let mut told = Box::pin(self.docker.import_image_stream(options, ReaderStream::new(file), None));
+        let mut loaded = Vec::new();
+        while let Some(line) = told.next().await {
+            let line = line.map_err(|error| refused(&activity, &error))?.stream.unwrap_or_default();
+            // `Loaded image: name:tag`, or `Loaded image ID: sha256:…`.
+            if let Some((_, name)) = line.split_once("Loaded image").and_then(|(_, rest)| rest.split_once(": ")) {
+                loaded.push(name.trim().to_owned());
+            }
+        }
+        Ok(loaded)
     }
 
     /// Gives an image one more reference.

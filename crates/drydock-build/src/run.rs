@@ -81,6 +81,7 @@ pub(crate) async fn build(
         dockerfile: request.dockerfile.clone(),
         keep_going: request.keep_going,
         raw_status: request.raw_status,
+        containerd_store: builder.info().containerd_store,
         progress: Progress::new(names.clone()),
         events,
         stop: stop.clone(),
@@ -105,6 +106,7 @@ struct Run {
     dockerfile: String,
     keep_going: bool,
     raw_status: bool,
+    containerd_store: bool,
     names: Vec<TargetName>,
     progress: Progress,
     events: UnboundedSender<Event>,
@@ -214,7 +216,8 @@ impl Run {
     fn built(&self, target: usize, metadata: BTreeMap<String, String>) -> BuiltTarget {
         let (cached_steps, run_steps) = self.progress.steps(target);
         let digest = metadata.get("containerimage.digest").cloned();
-        let config = metadata.get("containerimage.config.digest").cloned();
+        // Containerd's store knows images by their manifest, Docker's own by their configuration.
+        let config = metadata.get("containerimage.config.digest").filter(|_| !self.containerd_store).cloned();
         BuiltTarget { image_id: config.or_else(|| digest.clone()), digest, cached_steps, run_steps, metadata }
     }
 

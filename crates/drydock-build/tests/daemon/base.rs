@@ -6,6 +6,7 @@ use std::process::Command;
 
 use bollard::Docker;
 use bollard::query_parameters::CreateImageOptions;
+use drydock_build::{BuildRequest, Builder, CancellationToken, Output, TargetRequest};
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 
@@ -34,11 +35,11 @@ const COMMANDS: [&str; 18] = [
 static BASE: OnceCell<String> = OnceCell::const_new();
 
 /// The reference of the base image, which is made if the daemon does not have it.
-pub(crate) async fn base() -> &'static str {
-    BASE.get_or_init(import).await
+pub(crate) async fn base(builder: &Builder) -> &'static str {
+    BASE.get_or_init(|| import(builder)).await
 }
 
-async fn import() -> String {
+async fn import(builder: &Builder) -> String {
     let tar = root_file_system();
     let digest = blake3::hash(&tar).to_hex();
     let repo = "drydock-build-test/base";
@@ -48,9 +49,24 @@ async fn import() -> String {
     // Tests in several processes must not give the tag to one image after the other.
     let lock = fs_err::File::create(std::env::temp_dir().join("drydock-build-test.lock")).unwrap();
     lock.file().lock().unwrap();
-    if docker.inspect_image(&reference).await.is_ok() {
-        return reference;
+    if docker.inspect_image(&reference).await.is_err() {
+        import_tar(&docker, repo, tag, tar).await;
     }
+    // BuildKit unpacks a base image when it is first used. When several builds do that at once, it forgets all of their
+    // results but those of one, and what was just built is built again.
+    let request = BuildRequest {
+        dockerfile: format!("FROM {reference} AS x\nRUN true\n"),
+        targets: vec![TargetRequest { output: Output::CacheOnly, ..TargetRequest::new("x", "x") }],
+        internal: true,
+        ..BuildRequest::default()
+    };
+    let (events, _) = tokio::sync::mpsc::unbounded_channel();
+    let outcome = builder.build(request, events, CancellationToken::new()).await.expect("the base image is used");
+    assert!(outcome.is_success(), "{outcome:?}");
+    reference
+}
+
+async fn import_tar(docker: &Docker, repo: &str, tag: &str, tar: Vec<u8>) {
     let options = CreateImageOptions {
         from_src: Some("-".to_owned()),
         repo: Some(repo.to_owned()),
@@ -60,7 +76,6 @@ async fn import() -> String {
     };
     let progress = docker.create_image(Some(options), Some(bollard::body_full(tar.into())), None);
     progress.try_collect::<Vec<_>>().await.expect("the daemon takes a base image");
-    reference
 }
 
 /// The commands and the libraries that they need, as a tar archive that is the same each time.

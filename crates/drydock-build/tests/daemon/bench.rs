@@ -36,7 +36,8 @@ impl Bench {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let nonce = format!("{now:x}-{}-{count}", std::process::id());
-        Self { builder, nonce, base: crate::base::base().await, cache: tempfile::tempdir().unwrap() }
+        let base = crate::base::base(&builder).await;
+        Self { builder, nonce, base, cache: tempfile::tempdir().unwrap() }
     }
 
     /// A request for stages of a Dockerfile, in which `BASE` stands for the base image and `NONCE` for the nonce.
