@@ -10,5 +10,7 @@ mod drydock;
 mod http;
 
 mod examples;
+mod failure;
+mod prune;
 mod same;
 mod scenarios;
