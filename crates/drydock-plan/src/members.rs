@@ -304,6 +304,14 @@ fn delegates(text: &str) -> bool {
     })
 }
 
+/// Whether a script does nothing but tell something. One that also fails (`exit 1`) is run, so that it fails.
 fn says(text: &str) -> bool {
-    matches!(script::parse(text), script::Script::Simple(simple) if script::nature(&simple.words) == script::Nature::Says)
+    let script::Script::Simple(simple) = script::parse(text) else { return false };
+    let words: Vec<&str> = simple.words.iter().map(String::as_str).collect();
+    let fails = match words.as_slice() {
+        ["exit", code, ..] => *code != "0",
+        ["false", ..] => true,
+        _ => false,
+    };
+    !fails && script::nature(&simple.words) == script::Nature::Says
 }
