@@ -119,7 +119,8 @@ fn an_interrupt_leaves_no_step_running() {
     let mut before = String::new();
     loop {
         let line = lines.next().unwrap_or_else(|| panic!("ended before the step began:\n{before}")).expect("UTF-8");
-        before += &format!("{line}\n");
+        before.push_str(&line);
+        before.push('\n');
         if line.ends_with(" begun") {
             break;
         }

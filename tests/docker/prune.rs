@@ -12,7 +12,7 @@ use crate::drydock::run;
 use crate::http;
 
 /// How long the server may take until it answers.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 

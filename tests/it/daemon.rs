@@ -111,8 +111,9 @@ fn a_daemon_that_is_too_old() {
         ----- stdout -----
 
         ----- stderr -----
-        error[docker-without-buildkit]: what answers at `unix://[ROOT]/old.sock` has no BuildKit
-          = help: use a Docker daemon or `buildkitd`, or write the Dockerfile with `cargo drydock dockerfile --out-dir DIR` and build it with the tool at hand
+        error[docker-too-old]: Docker 17.03.2-ce is too old
+          = note: its API is 1.27; 1.41 (Docker 20.10) is needed
+          = help: update to Docker 20.10 or later
         ");
     });
 }

@@ -59,7 +59,9 @@ impl Builder {
             // The command runs in any case; only this way do we hear what it says when it fails.
             open_control(&dialer).await?;
         }
-        match tokio::try_join!(engine.introduce(&dialer), open_control(&dialer)) {
+        // Both are asked at once, but what the daemon says of itself tells more than that it refused the other.
+        let (introduced, stream) = tokio::join!(engine.introduce(&dialer), open_control(&dialer));
+        match introduced.and_then(|introduced| Ok((introduced, stream?))) {
             Ok(((engine, mut info), stream)) => {
                 let control = control(dialer.clone(), Some(stream), DaemonKind::Docker).await?;
                 info.buildkit = buildkit_version(control.clone()).await;
