@@ -99,7 +99,7 @@ pub(crate) struct Resolution {
 pub(crate) struct Snapshot {
     pub(crate) range: Range<usize>,
     pub(crate) optional: bool,
-    /// Name, where it leads, and whether npm's install may do without it.
+    /// Name, where it leads, and whether an install may do without it.
     pub(crate) dependencies: Vec<(Box<str>, Target, bool)>,
 }
 

@@ -30,15 +30,16 @@ pub(crate) fn write_whole(
         write(&directory.join(".npmrc"), npmrc.as_bytes());
     }
     let mut root = input.root.fields().clone();
-    let absent: BTreeSet<&str> = input
-        .members
-        .iter()
-        .filter(|(directory, _)| !on_disk.contains(*directory))
-        .filter_map(|(_, manifest)| manifest.name())
-        .collect();
+    // Members that are there for development only stay dependencies for development only; the others' names would
+    // be looked for in a registry.
+    let names_outside = |kept: &BTreeSet<WorkspacePath>| -> BTreeSet<&str> {
+        let outside = input.members.iter().filter(|(directory, _)| !kept.contains(*directory));
+        outside.filter_map(|(_, manifest)| manifest.name()).collect()
+    };
     for field in ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"] {
+        let outside = names_outside(if field == "devDependencies" { on_disk } else { &install.members });
         if let Some(Value::Object(map)) = root.get_mut(field) {
-            map.retain(|name, _| !absent.contains(name.as_str()));
+            map.retain(|name, _| !outside.contains(name.as_str()));
         }
     }
     root.insert("workspaces".to_owned(), install.members.iter().map(WorkspacePath::as_str).collect());
