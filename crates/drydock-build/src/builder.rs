@@ -11,8 +11,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-use crate::credentials::Credentials;
 use crate::dial::{Dialer, Stream, UpgradeError};
+use crate::docker_config::DockerConfig;
 use crate::endpoint::{Address, Endpoint, Environment};
 use crate::engine::{DaemonInfo, DaemonKind, Engine, ImageDetails};
 use crate::error::BuildError;
@@ -36,7 +36,7 @@ pub struct Builder {
     /// What `buildkitd` has not.
     engine: Option<Engine>,
     pub(crate) control: ControlClient<Channel>,
-    pub(crate) credentials: Credentials,
+    pub(crate) docker_config: DockerConfig,
     pub(crate) environment: Environment,
     info: DaemonInfo,
 }
@@ -45,7 +45,7 @@ impl Builder {
     /// Connects to the daemon at `endpoint` and asks who it is: Docker, or `buildkitd` alone. `environment` says where
     /// Docker's configuration is, for registry credentials, and holds the variables that secrets name.
     pub async fn connect(endpoint: Endpoint, environment: &Environment) -> Result<Self, BuildError> {
-        let credentials = Credentials::load(environment)?;
+        let docker_config = DockerConfig::load(environment)?;
         let dialer = Dialer::new(endpoint)?;
         // The first connection tells best why there is none.
         let first = dialer
@@ -65,7 +65,7 @@ impl Builder {
             Ok(((engine, mut info), stream)) => {
                 let control = control(dialer.clone(), Some(stream), DaemonKind::Docker).await?;
                 info.buildkit = buildkit_version(control.clone()).await;
-                Ok(Self { dialer, engine: Some(engine), control, credentials, environment, info })
+                Ok(Self { dialer, engine: Some(engine), control, docker_config, environment, info })
             }
             Err(error @ BuildError::DaemonUnreachable { .. }) => {
                 // What does not speak HTTP/1 may be BuildKit itself.
@@ -73,7 +73,7 @@ impl Builder {
                 let alone = control(dialer.clone(), None, DaemonKind::BuildKit).await;
                 let Ok(control) = alone else { return Err(error) };
                 let Some(info) = introduce_buildkit(control.clone()).await else { return Err(error) };
-                Ok(Self { dialer, engine: None, control, credentials, environment, info })
+                Ok(Self { dialer, engine: None, control, docker_config, environment, info })
             }
             Err(error) => Err(error),
         }
@@ -118,7 +118,7 @@ impl Builder {
         events: UnboundedSender<Event>,
         cancel: CancellationToken,
     ) -> Result<Vec<Pushed>, BuildError> {
-        push::push(self.engine()?, &self.credentials, references, jobs, &events, &cancel).await
+        push::push(self.engine()?, &self.docker_config, references, jobs, &events, &cancel).await
     }
 
     /// Gives the image with this id or reference one more reference.

@@ -9,7 +9,7 @@ use crate::error::{Attempt, BuildError};
 mod context;
 
 /// What endpoint resolution looks at, so that it can be tested without touching the process.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
@@ -37,6 +37,14 @@ impl Environment {
             Some(folder) => Some(folder.into()),
             None => Some(self.home.as_ref()?.join(".docker")),
         }
+    }
+}
+
+impl fmt::Debug for Environment {
+    /// Values can be secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variables, home } = self;
+        formatter.debug_struct("Environment").field("variables", &variables.keys()).field("home", home).finish()
     }
 }
 

@@ -279,7 +279,7 @@ fn unreachable_help(tried: &[Attempt]) -> String {
 }
 
 fn push_help(reference: &str, message: &str) -> String {
-    let registry = crate::credentials::registry_of(reference);
+    let registry = crate::docker_config::registry_of(reference);
     let refused = ["denied", "nauthorized", "authentication required", "no basic auth"];
     if refused.iter().any(|word| message.contains(word)) {
         format!("log in with `docker login {registry}`, as someone who may push there")

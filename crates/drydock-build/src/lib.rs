@@ -9,9 +9,9 @@
 mod builder;
 mod cache_folder;
 mod capability;
-mod credentials;
 mod dial;
 mod digest_cache;
+mod docker_config;
 mod endpoint;
 mod engine;
 mod error;

@@ -106,7 +106,7 @@ impl StepFailure {
             );
         }
         let image = self.image()?;
-        let registry = crate::credentials::registry_of(image);
+        let registry = crate::docker_config::registry_of(image);
         Some(if says(&["denied", "nauthorized", "authorization failed", "no basic auth", "403 Forbidden"]) {
             format!("log in with `docker login {registry}`, and check the name `{image}`")
         } else if says(&["not found", "manifest unknown"]) {

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use crate::credentials::{Credential, Credentials, registry_of};
+use crate::docker_config::{Credential, DockerConfig, registry_of};
 use crate::engine::{Engine, split_tag};
 use crate::error::BuildError;
 use crate::event::{Event, PushProgress, Pushed};
@@ -42,7 +42,7 @@ struct Aux {
 /// arrived.
 pub(crate) async fn push(
     engine: &Engine,
-    credentials: &Credentials,
+    docker_config: &DockerConfig,
     references: &[String],
     jobs: usize,
     events: &UnboundedSender<Event>,
@@ -51,7 +51,7 @@ pub(crate) async fn push(
     let under_way = references
         .iter()
         .enumerate()
-        .map(|(index, reference)| async move { (index, push_one(engine, credentials, reference, events).await) });
+        .map(|(index, reference)| async move { (index, push_one(engine, docker_config, reference, events).await) });
     let mut under_way = futures_util::stream::iter(under_way).buffer_unordered(jobs.max(1));
     let mut pushed: Vec<(usize, Pushed)> = Vec::new();
     let so_far = |pushed: Vec<(usize, Pushed)>| pushed.into_iter().map(|(_, pushed)| pushed.reference).collect();
@@ -79,12 +79,12 @@ pub(crate) async fn push(
 
 async fn push_one(
     engine: &Engine,
-    credentials: &Credentials,
+    docker_config: &DockerConfig,
     reference: &str,
     events: &UnboundedSender<Event>,
 ) -> Result<Pushed, String> {
     let (name, tag) = split_tag(reference);
-    let login = login(credentials.lookup(registry_of(reference)).await, registry_of(reference));
+    let login = login(docker_config.lookup(registry_of(reference)).await, registry_of(reference));
     let mut pushed = Pushed { reference: reference.to_owned(), digest: None, size: None };
     let path = format!("/images/{name}/push?tag={tag}");
     engine

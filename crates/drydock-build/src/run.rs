@@ -28,7 +28,7 @@ mod launch;
 mod prepare;
 
 use launch::Launch;
-use prepare::{agents, blobs, prepare};
+use prepare::{add_arguments, agents, blobs, prepare};
 
 /// What solves say to the loop. Targets go by their index in the request.
 enum Message {
@@ -43,6 +43,7 @@ pub(crate) async fn build(
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
 ) -> Result<BuildOutcome, BuildError> {
+    add_arguments(builder, &mut request);
     let warnings = capability::fit(&mut request, builder.info(), &builder.environment)?;
     let agents = agents(std::mem::take(&mut request.ssh), &builder.environment)?;
     let (listing, values) = prepare(&mut request, &builder.environment).await?;
@@ -60,7 +61,7 @@ pub(crate) async fn build(
         secrets: Arc::new(values),
         agents: Arc::new(agents),
         blobs: Arc::new(blobs(&request)),
-        credentials: builder.credentials.clone(),
+        docker_config: builder.docker_config.clone(),
         sent: Arc::clone(&sent),
         faults,
     };

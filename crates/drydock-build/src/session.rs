@@ -24,8 +24,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Server;
 
 use crate::builder::Builder;
-use crate::credentials::Credentials;
 use crate::dial::Stream;
+use crate::docker_config::DockerConfig;
 use crate::error::BuildError;
 use crate::listing::Listing;
 
@@ -68,7 +68,7 @@ pub(crate) struct Content {
     pub(crate) agents: Arc<BTreeMap<String, PathBuf>>,
     /// Folders that hold build caches.
     pub(crate) blobs: Arc<Blobs>,
-    pub(crate) credentials: Credentials,
+    pub(crate) docker_config: DockerConfig,
     /// Counts what is sent.
     pub(crate) sent: Arc<Sent>,
     /// Told when the context cannot be served as listed.
@@ -105,7 +105,7 @@ impl Session {
     }
 
     fn serve(stream: Stream, content: Content, sink: Option<Sink>) -> Self {
-        let Content { listing, secrets, agents, blobs, credentials, sent, faults } = content;
+        let Content { listing, secrets, agents, blobs, docker_config, sent, faults } = content;
         let ended = CancellationToken::new();
         let close = CancellationToken::new();
         let stream = Watched { stream, _ended: ended.clone().drop_guard() };
@@ -121,7 +121,7 @@ impl Session {
             .add_service(FileSyncServer::new(filesync::ContextFiles::new(listing, sent, faults)))
             .add_service(SecretsServer::new(answers::SecretValues(secrets)))
             .add_service(SshServer::new(agent::Agents(agents)))
-            .add_service(AuthServer::new(answers::RegistryLogins(credentials)))
+            .add_service(AuthServer::new(answers::RegistryLogins(docker_config)))
             .add_service(blobs::ContentServer(blobs))
             .add_optional_service(folder.map(|path| PacketSendServer::new(receive::Folder(path))))
             .add_optional_service(archive.map(|path| FileSendServer::new(receive::Archive(path))));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::builder::Builder;
 use crate::cache_folder;
 use crate::digest_cache::DigestCache;
 use crate::endpoint::Environment;
@@ -11,6 +12,8 @@ use crate::error::BuildError;
 use crate::listing::{self, Listing};
 use crate::request::{BuildRequest, Secret, SecretSource, SshForward};
 use crate::session::Blobs;
+
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// Lists the context and reads the secrets, on threads where that may block.
 pub(super) async fn prepare(
@@ -72,4 +75,19 @@ pub(super) fn blobs(request: &BuildRequest) -> Blobs {
         sources.chain(destinations)
     });
     Blobs(folders.map(|(folder, _)| (Blobs::id(folder), PathBuf::from(folder))).collect())
+}
+
+/// Adds the build arguments that `docker build` adds: proxies of Docker's configuration, and the time that reproducible
+/// builds pretend it is. What the request says stays.
+pub(super) fn add_arguments(builder: &Builder, request: &mut BuildRequest) {
+    let mut arguments = builder.docker_config.proxy_arguments(&builder.endpoint().address.to_string());
+    if let Some(time) = builder.environment.variable(EPOCH) {
+        arguments.insert(EPOCH.to_owned(), time.to_owned());
+    }
+    for target in &mut request.targets {
+        // BuildKit takes a proxy's two spellings for one, and either value of the two.
+        let given: Vec<String> = target.build_args.keys().map(|name| name.to_ascii_uppercase()).collect();
+        let missing = arguments.iter().filter(|(name, _)| !given.contains(&name.to_ascii_uppercase()));
+        target.build_args.extend(missing.map(|(name, value)| (name.clone(), value.clone())));
+    }
 }

@@ -15,7 +15,7 @@ use bollard_buildkit_proto::moby::filesync::v1::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::credentials::{Credential, Credentials};
+use crate::docker_config::{Credential, DockerConfig};
 
 /// The daemon asks every few seconds and ends a session that does not answer.
 pub(super) struct Alive;
@@ -53,7 +53,7 @@ impl Secrets for SecretValues {
 }
 
 /// Credentials by registry. The daemon fetches tokens with them itself, as long as we say that we do not.
-pub(super) struct RegistryLogins(pub(super) Credentials);
+pub(super) struct RegistryLogins(pub(super) DockerConfig);
 
 #[async_trait]
 impl Auth for RegistryLogins {

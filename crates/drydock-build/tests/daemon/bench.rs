@@ -69,6 +69,15 @@ impl Bench {
         run(&self.builder, request).await
     }
 
+    /// A builder whose Docker configuration is `config`.
+    pub(crate) async fn with_config(&self, config: &str) -> Builder {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("config.json"), config).unwrap();
+        let mut environment = Environment::of_process();
+        environment.variables.insert("DOCKER_CONFIG".to_owned(), folder.path().to_str().unwrap().to_owned());
+        Builder::connect(self.builder.endpoint().clone(), &environment).await.unwrap()
+    }
+
     /// Takes image references away again.
     pub(crate) async fn remove(&self, references: &[String]) {
         let docker = Docker::connect_with_defaults().unwrap();

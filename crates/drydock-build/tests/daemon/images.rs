@@ -50,6 +50,17 @@ async fn an_image_gets_its_tags_and_labels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn steps_learn_of_the_proxies_in_dockers_configuration() {
+    let bench = Bench::new().await;
+    let builder =
+        bench.with_config(r#"{"proxies": {"default": {"httpProxy": "http://proxy.test:1", "noProxy": "x"}}}"#).await;
+    let mut request = bench.request("FROM BASE AS x\nRUN echo $http_proxy $HTTP_PROXY $NO_PROXY NONCE\n", &["x"]);
+    request.targets[0].build_args.insert("NO_PROXY".to_owned(), "mine".to_owned());
+    let told = bench.build_with(&builder, request).await;
+    assert_eq!(told.log(), [format!("http://proxy.test:1 http://proxy.test:1 mine {}", bench.nonce)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_reaches_its_mount_and_nothing_else() {
     let bench = Bench::new().await;
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Images that go to a registry.
 
-use drydock_build::{BuildError, Builder, CacheEntry, CancellationToken, Environment, Event, Output};
+use drydock_build::{BuildError, CacheEntry, CancellationToken, Event, Output};
 use drydock_diagnostics::Diagnose;
 
 use crate::bench::{Bench, generated};
@@ -12,15 +12,6 @@ async fn build(bench: &Bench, references: &[String]) {
     request.targets[0].output = Output::Image;
     request.targets[0].tags = references.to_vec();
     bench.build(request).await;
-}
-
-/// A builder whose Docker configuration is `config`.
-async fn with_config(bench: &Bench, config: &str) -> Builder {
-    let folder = tempfile::tempdir().unwrap();
-    fs_err::write(folder.path().join("config.json"), config).unwrap();
-    let mut environment = Environment::of_process();
-    environment.variables.insert("DOCKER_CONFIG".to_owned(), folder.path().to_str().unwrap().to_owned());
-    Builder::connect(bench.builder.endpoint().clone(), &environment).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +64,7 @@ async fn credentials_come_from_dockers_configuration() {
     let references = [format!("{host}/a:1")];
     build(&bench, &references).await;
     let push = async |config: &str| {
-        let builder = with_config(&bench, config).await;
+        let builder = bench.with_config(config).await;
         let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
         builder.push(&references, 1, sender, CancellationToken::new()).await
     };
@@ -87,7 +78,7 @@ async fn credentials_come_from_dockers_configuration() {
 
     // The session answers for the daemon as well, when it fetches a base image.
     bench.remove(&references).await;
-    let builder = with_config(&bench, &format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6cGFzczp3b3Jk"}}}}}}"#)).await;
+    let builder = bench.with_config(&format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6cGFzczp3b3Jk"}}}}}}"#)).await;
     let request = bench.request(&format!("FROM {host}/a:1 AS x\nRUN cat /nonce\n"), &["x"]);
     let told = bench.build_with(&builder, request).await;
     assert_eq!(told.log(), [bench.nonce.as_str()]);

@@ -1,4 +1,5 @@
-//! Registry credentials from Docker's configuration and its credential helpers.
+//! What we take from Docker's own configuration, as its command does: registry credentials, with their helpers, and the
+//! proxies that builds are to use.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,18 +31,37 @@ pub(crate) enum Credential {
     IdentityToken(String),
 }
 
-/// Where credentials are to be found.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Credentials {
-    config: Config,
-}
-
+/// `config.json` of Docker's configuration folder.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Config {
+pub(crate) struct DockerConfig {
     auths: BTreeMap<String, Auth>,
     creds_store: Option<String>,
     cred_helpers: BTreeMap<String, String>,
+    /// By the daemon's address, or `default`.
+    proxies: BTreeMap<String, Proxy>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+struct Proxy {
+    #[serde(rename = "httpProxy")]
+    http: Option<String>,
+    #[serde(rename = "httpsProxy")]
+    https: Option<String>,
+    #[serde(rename = "ftpProxy")]
+    ftp: Option<String>,
+    #[serde(rename = "noProxy")]
+    no: Option<String>,
+    #[serde(rename = "allProxy")]
+    all: Option<String>,
+}
+
+impl std::fmt::Debug for Proxy {
+    /// Addresses of proxies can hold passwords.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Proxy(…)")
+    }
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -67,18 +87,15 @@ struct HelperAnswer {
     secret: String,
 }
 
-impl Credentials {
-    /// Reads `config.json` of Docker's configuration folder; no such file means no credentials.
+impl DockerConfig {
+    /// Reads `config.json` of Docker's configuration folder; no such file is an empty one.
     pub(crate) fn load(environment: &Environment) -> Result<Self, BuildError> {
         let Some(path) = environment.docker_config().map(|folder| folder.join("config.json")) else {
             return Ok(Self::default());
         };
         let invalid = |path: PathBuf, reason: String| BuildError::InvalidDockerConfig { path, reason };
         match fs_err::read(&path) {
-            Ok(bytes) => {
-                let config = serde_json::from_slice(&bytes).map_err(|error| invalid(path, error.to_string()))?;
-                Ok(Self { config })
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| invalid(path, error.to_string())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(invalid(path, error.to_string())),
         }
@@ -87,19 +104,35 @@ impl Credentials {
     /// What to show the registry at `host`: the helper that is named for it, else the common helper, else the file.
     pub(crate) async fn lookup(&self, host: &str) -> Option<Credential> {
         let key = config_key(host);
-        let helper = self.config.cred_helpers.get(&key).or_else(|| self.config.cred_helpers.get(host));
-        if let Some(helper) = helper.or(self.config.creds_store.as_ref()).filter(|name| !name.is_empty())
+        let helper = self.cred_helpers.get(&key).or_else(|| self.cred_helpers.get(host));
+        if let Some(helper) = helper.or(self.creds_store.as_ref()).filter(|name| !name.is_empty())
             && let Some(credential) = ask_helper(helper, &key).await
         {
             return Some(credential);
         }
         let bare = bare_host(&key);
         let auth = self
-            .config
             .auths
             .get(&key)
-            .or_else(|| self.config.auths.iter().find(|(name, _)| bare_host(name) == bare).map(|(_, auth)| auth))?;
+            .or_else(|| self.auths.iter().find(|(name, _)| bare_host(name) == bare).map(|(_, auth)| auth))?;
         auth.credential()
+    }
+}
+
+impl DockerConfig {
+    /// The build arguments by which builds on the daemon at `address` learn of proxies. BuildKit keeps them out of
+    /// cache keys.
+    pub(crate) fn proxy_arguments(&self, address: &str) -> BTreeMap<String, String> {
+        let Some(proxy) = self.proxies.get(address).or_else(|| self.proxies.get("default")) else {
+            return BTreeMap::new();
+        };
+        let Proxy { http, https, ftp, no, all } = proxy;
+        let named =
+            [("HTTP_PROXY", http), ("HTTPS_PROXY", https), ("FTP_PROXY", ftp), ("NO_PROXY", no), ("ALL_PROXY", all)];
+        // Programs do not agree on the case.
+        let both =
+            |(name, value): (&str, &String)| [(name.to_owned(), value.clone()), (name.to_lowercase(), value.clone())];
+        named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).flat_map(both).collect()
     }
 }
 
@@ -185,8 +218,8 @@ mod tests {
         }
     }
 
-    fn credentials(json: &str) -> Credentials {
-        Credentials { config: serde_json::from_str(json).unwrap() }
+    fn config(json: &str) -> DockerConfig {
+        serde_json::from_str(json).unwrap()
     }
 
     #[test]
@@ -204,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_file_is_looked_up_in_all_its_spellings() {
-        let credentials = credentials(
+        let config = config(
             r#"{"auths": {
                 "https://index.docker.io/v1/": {"auth": "bWU6aHVi"},
                 "https://registry.example.com/v2/": {"auth": "bWU6YTpi"},
@@ -213,19 +246,40 @@ mod tests {
                 "empty.example.com": {}
             }}"#,
         );
-        assert_eq!(credentials.lookup("registry-1.docker.io").await, Some(password("me", "hub")));
-        assert_eq!(credentials.lookup("docker.io").await, Some(password("me", "hub")));
-        assert_eq!(credentials.lookup("registry.example.com").await, Some(password("me", "a:b")));
-        assert_eq!(credentials.lookup("plain.example.com").await, Some(password("u", "p")));
-        assert_eq!(credentials.lookup("token.example.com").await, Some(Credential::IdentityToken("t".to_owned())));
-        assert_eq!(credentials.lookup("empty.example.com").await, None);
-        assert_eq!(credentials.lookup("other.example.com").await, None);
+        assert_eq!(config.lookup("registry-1.docker.io").await, Some(password("me", "hub")));
+        assert_eq!(config.lookup("docker.io").await, Some(password("me", "hub")));
+        assert_eq!(config.lookup("registry.example.com").await, Some(password("me", "a:b")));
+        assert_eq!(config.lookup("plain.example.com").await, Some(password("u", "p")));
+        assert_eq!(config.lookup("token.example.com").await, Some(Credential::IdentityToken("t".to_owned())));
+        assert_eq!(config.lookup("empty.example.com").await, None);
+        assert_eq!(config.lookup("other.example.com").await, None);
+    }
+
+    #[test]
+    fn proxies_become_build_arguments() {
+        let config = config(
+            r#"{"proxies": {
+                "default": {"httpProxy": "http://p:1", "noProxy": "a,b"},
+                "tcp://build:2375": {"allProxy": "socks5://q"}
+            }}"#,
+        );
+        let arguments = |address| config.proxy_arguments(address).into_iter().collect::<Vec<_>>();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            arguments("unix:///var/run/docker.sock"),
+            [
+                pair("HTTP_PROXY", "http://p:1"),
+                pair("NO_PROXY", "a,b"),
+                pair("http_proxy", "http://p:1"),
+                pair("no_proxy", "a,b")
+            ]
+        );
+        assert_eq!(arguments("tcp://build:2375"), [pair("ALL_PROXY", "socks5://q"), pair("all_proxy", "socks5://q")]);
     }
 
     #[tokio::test]
     async fn a_helper_that_does_not_exist_falls_back_to_the_file() {
-        let credentials =
-            credentials(r#"{"credsStore": "drydock-no-such-helper", "auths": {"a.b": {"auth": "bWU6cA=="}}}"#);
-        assert_eq!(credentials.lookup("a.b").await, Some(password("me", "p")));
+        let config = config(r#"{"credsStore": "drydock-no-such-helper", "auths": {"a.b": {"auth": "bWU6cA=="}}}"#);
+        assert_eq!(config.lookup("a.b").await, Some(password("me", "p")));
     }
 }
