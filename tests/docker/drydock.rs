@@ -79,14 +79,19 @@ impl Build {
         let mut arguments = vec!["build", "--format", "json", "--tag", &template];
         arguments.extend(more);
         arguments.extend(targets);
-        let said = run(fixture, &arguments, code);
-        let lines: Vec<Value> =
-            said.stdout.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+        let output = drydock(fixture, &arguments).output().expect("the binary runs");
+        let lines: Vec<Value> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect();
         let tags = lines
             .iter()
             .filter(|line| line["reason"] == "target-finished" && line["result"] == "built")
             .map(|line| (text(&line["target"]), text(&line["tags"][0])));
-        Self { images: Images::new(tags.collect()), lines }
+        // Made before the exit code is judged: images of a run that should have failed are removed too.
+        let images = Images::new(tags.collect());
+        Said::of(&output, &arguments, code);
+        Self { lines, images }
     }
 
     /// The lines of a kind.

@@ -171,6 +171,21 @@ fn frontend(image: &str) {
     nothing_secret_is_in(image);
 }
 
+/// The address is written into the files, so it must be there when they are built.
+#[test]
+fn a_build_argument_reaches_the_front_end() {
+    let fixture = Fixture::example("rag");
+    fixture.write("drydock.toml", "[package.frontend]\nargs = { BACKEND_API_URI = \"https://first.example\" }\n");
+    let holds = |build: &Build, address: &str| {
+        let script = format!("grep -rl {address} /usr/share/nginx/html/assets || true");
+        !shell(build.image("frontend"), &script).is_empty()
+    };
+    let build = Build::of(&fixture, &["frontend"]);
+    assert!(holds(&build, "https://first.example"));
+    let build = Build::with(&fixture, &["frontend"], &["--build-arg", "BACKEND_API_URI=https://second.example"], 0);
+    assert!(holds(&build, "https://second.example") && !holds(&build, "https://first.example"));
+}
+
 fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:?}"))
 }

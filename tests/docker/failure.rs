@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use drydock_test::{Fixture, lockfile};
 use serde_json::Value;
 
-use crate::docker::{docker, shell};
+use crate::docker::{Images, docker, shell};
 use crate::drydock::{Build, Said, drydock, nonce, run};
 
 /// How long a step may take to end after the build was interrupted. Docker gives processes ten seconds.
@@ -112,16 +112,18 @@ fn an_interrupt_leaves_no_step_running() {
     let fixture = two_services(&word, &format!("echo begun && node -e 'setInterval(() => {{}}, 1000)' {word}"));
     // Not the same word: our own process is not what is looked for.
     let tag = format!("drydock-test/{{target}}:{}", nonce());
+    // The other target may be there before the interrupt.
+    let _images = Images::new(["right"].map(|name| (name.to_owned(), tag.replace("{target}", name))).into());
     let arguments = ["build", "--progress", "plain", "--tag", &tag];
     let mut child =
         drydock(&fixture, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
-    let mut before = String::new();
+    let mut before = Vec::new();
     loop {
-        let line = lines.next().unwrap_or_else(|| panic!("ended before the step began:\n{before}")).expect("UTF-8");
-        before.push_str(&line);
-        before.push('\n');
-        if line.ends_with(" begun") {
+        let line = lines.next().unwrap_or_else(|| panic!("ended before the step began: {before:#?}")).expect("UTF-8");
+        let begun = line.ends_with(" begun");
+        before.push(line);
+        if begun {
             break;
         }
     }

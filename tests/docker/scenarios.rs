@@ -4,7 +4,6 @@
 //! builds that, and names exactly the stages in which BuildKit ran a `RUN` step: all others came from its cache.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::sync::LazyLock;
 
 use drydock_test::Fixture;
@@ -175,19 +174,21 @@ fn a_production_dependency_of_the_server() {
     );
 }
 
-/// As above, with a package that the lockfile did not have, added by npm.
+/// As above, with a package that the lockfile did not have.
 #[test]
 fn a_production_dependency_of_the_server_that_is_new_to_the_lockfile() {
     check(
         |tree| {
-            let output = Command::new("npm")
-                .args(["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"])
-                .args(["--workspace", "@chat/api-server", "escape-string-regexp@5.0.0"])
-                .current_dir(tree.root())
-                .output()
-                .expect("`npm` is on PATH");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            assert!(tree.read("package-lock.json").contains("node_modules/escape-string-regexp"));
+            add_dependency(tree, "api", "dependencies", "escape-string-regexp", "^5.0.0");
+            // Its entry as npm 11 writes it. npm 10 takes `libc` from other entries too, which installs them anew.
+            let entry = json!({
+                "version": "5.0.0",
+                "integrity":
+                    "sha512-/veY75JbMK4j1yjvuUxuVsiS/hr/4iHs9FTT6cgTexxdE0Ly/glccBAkloH/DofkjRbZU3bnoj38mOmhkZ0lHw==",
+                "license": "MIT",
+                "engines": { "node": ">=12" },
+            });
+            locked(tree, |lock| drop(lock.insert("node_modules/escape-string-regexp".to_owned(), entry)));
         },
         &[&["runtime-deps-api"]],
     );
