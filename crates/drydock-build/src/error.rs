@@ -240,10 +240,14 @@ impl Diagnose for BuildError {
             Self::Daemon { message, .. } if message.contains("no space left") => {
                 "free space where the daemon keeps its data: `docker system df`, `docker builder prune`".to_owned()
             }
-            Self::Daemon { .. }
-            | Self::PushCancelled { .. }
-            | Self::InvalidContextPath { .. }
-            | Self::UnreadableContext { .. } => return None,
+            Self::Daemon { .. } => "look into the daemon's log (`journalctl -u docker`)".to_owned(),
+            Self::PushCancelled { .. } => {
+                "run the command again: layers that were pushed are not pushed again".to_owned()
+            }
+            Self::InvalidContextPath { .. } => {
+                "give files that steps read names that are relative to the workspace, each once".to_owned()
+            }
+            Self::UnreadableContext { .. } => "check that the file is there and may be read, and run the build again".to_owned(),
         })
     }
 
@@ -287,5 +291,60 @@ fn push_help(reference: &str, message: &str) -> String {
         format!(
             "check that the daemon reaches `{registry}`, and run the command again: layers that were pushed are not pushed again"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn one_of_each() -> Vec<BuildError> {
+        let text = || "x".to_owned();
+        let attempt = Attempt { address: text(), origin: text(), reason: text() };
+        vec![
+            BuildError::DaemonUnreachable { tried: vec![attempt] },
+            BuildError::DaemonTooOld { version: text(), api: text() },
+            BuildError::NoBuildKit { name: text(), address: text() },
+            BuildError::InvalidAddress { address: text(), origin: text(), reason: text() },
+            BuildError::UnknownContext { name: text(), origin: text(), path: text().into() },
+            BuildError::InvalidDockerConfig { path: text().into(), reason: text() },
+            BuildError::Tls { address: text(), reason: text() },
+            BuildError::ConnectionLost { activity: "building", reason: text() },
+            BuildError::Daemon { activity: text(), message: text() },
+            BuildError::PushFailed { reference: text(), message: text(), pushed: vec![text()] },
+            BuildError::PushCancelled { pushed: vec![text()] },
+            BuildError::InvalidContextPath { path: text(), reason: "x" },
+            BuildError::UnreadableContext { source: std::io::Error::other("x") },
+            BuildError::ContextChanged { path: text() },
+            BuildError::UnreadableSecret { id: text(), reason: text() },
+            BuildError::NoSshAgent { id: text(), reason: text() },
+            BuildError::NoImageStore { address: text() },
+            BuildError::Unsupported { target: text(), message: text(), help: text() },
+        ]
+    }
+
+    #[test]
+    fn every_error_has_a_code_of_its_own_and_a_way_out() {
+        let mut codes = BTreeSet::new();
+        for error in one_of_each() {
+            let code = error.code();
+            assert!(code.chars().all(|character| character.is_ascii_lowercase() || character == '-'), "{code}");
+            assert!(codes.insert(code), "{code} twice");
+            assert!(error.help().is_some_and(|help| !help.ends_with('.')), "{code}");
+            assert!(!error.to_string().ends_with('.'), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_opened_needs_a_group() {
+        let tried = |address: &str, reason: &str| BuildError::DaemonUnreachable {
+            tried: vec![Attempt { address: address.to_owned(), origin: "x".to_owned(), reason: reason.to_owned() }],
+        };
+        let help = |error: BuildError| error.help().unwrap();
+        assert!(help(tried("unix:///a", "Permission denied (os error 13)")).contains("usermod"));
+        assert!(help(tried("ssh://a", "the connection was closed")).contains("ssh HOST docker version"));
+        assert!(help(tried("unix:///a", "No such file or directory")).starts_with("start "));
     }
 }

@@ -4,6 +4,29 @@
 //! of a [`BuildRequest`]: all from one Dockerfile and one context, which is sent once and only where it changed. What
 //! happens meanwhile is told as [`Event`]s; what became of each target is a [`TargetOutcome`].
 //!
+//! # One session
+//!
+//! All targets of a run are solved on one control connection, and one session answers whatever the daemon asks
+//! meanwhile: for files of the context, secrets, registry credentials. Context and Dockerfile reach BuildKit's own
+//! Dockerfile frontend as inputs with equal digests, so that a stage which several targets need is one vertex: it runs
+//! once and is told once. The context is exactly the planned files; generated ones never touch the disk.
+//!
+//! # Never stale, never sent twice
+//!
+//! The daemon keeps the files of the last run under [`BuildRequest::shared_key`] and asks for those whose size, mode or
+//! modification time differ. Each file is therefore sent with a modification time made from its content: an edit is
+//! seen whatever the file's own times say, and a fresh checkout of the same content sends nothing. So that not every
+//! file is read on every run, digests are remembered, and trusted only while device, inode, size, modification time and
+//! change time are what they were, and only if the change time was old enough, when the digest was made, to tell every
+//! later write. What is sent is compared with what was listed; a file that changed in between ends the run.
+//!
+//! # Daemons
+//!
+//! Docker 20.10 and later, with either image store, and `buildkitd`, over Unix sockets, named pipes, TCP, TLS and ssh.
+//! What a daemon cannot do (several platforms, attestations, caches in a registry) is an error before anything is
+//! built. The tests in `tests/daemon` ran on Docker 20.10.24, 26.1.5 and 28.5.2 with the overlay2 store and 28.5.2 with
+//! containerd's.
+//!
 //! This crate knows Docker, and nothing of npm.
 
 mod builder;
