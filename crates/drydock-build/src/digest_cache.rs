@@ -6,7 +6,7 @@
 //! were. Size and modification time alone are not enough: an editor, `touch -r`, `cp -p` or a checkout can leave both
 //! as they were over other bytes. The change time cannot be set by a program, but it only moves in the steps of the
 //! file system's clock, so a second write within the same step goes unseen. Hence a digest is only remembered when the
-//! change time was at least [`RACY`] in the past as the file was looked at: whatever is written later moves it.
+//! change time was at least 2.1 seconds in the past as the file was looked at: whatever is written later moves it.
 //! A change time in the future (a clock that was set back, a server with another clock) is never trusted.
 //!
 //! Systems without a change time remember nothing.
@@ -14,10 +14,11 @@
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-/// How old a change time must be. The coarsest clocks of file systems in use step by two seconds (FAT, HFS+).
-const RACY: Duration = Duration::from_millis(2_100);
+/// How old a change time must be, in milliseconds. The coarsest clocks of file systems in use step by two seconds (FAT).
+#[cfg(unix)]
+const RACY: i64 = 2_100;
 /// Begins every cache file; another version is another file format.
 const MAGIC: &[u8; 16] = b"drydock digest 1";
 const KEY: usize = 16;
@@ -134,9 +135,8 @@ fn identity(metadata: &Metadata, now: SystemTime) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     let nanoseconds = |seconds: i64, rest: i64| seconds.wrapping_mul(1_000_000_000).wrapping_add(rest);
     let changed = nanoseconds(metadata.ctime(), metadata.ctime_nsec());
-    let now = i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
-    let racy = i64::try_from(RACY.as_nanos()).expect("two seconds fit");
-    if changed > now.checked_sub(racy)? {
+    let now = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos()).ok()?;
+    if changed > now.checked_sub(RACY * 1_000_000)? {
         return None;
     }
     let fields = [
@@ -161,6 +161,8 @@ fn identity(_: &Metadata, _: SystemTime) -> Option<Identity> {
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const LATER: Duration = Duration::from_hours(1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{Attempt, BuildError};
 
@@ -215,7 +215,7 @@ impl fmt::Display for Address {
 fn default_sockets(environment: &Environment) -> Vec<(PathBuf, &'static str)> {
     let mut sockets = vec![(PathBuf::from("/var/run/docker.sock"), "the usual place")];
     if let Some(runtime) = environment.variable("XDG_RUNTIME_DIR") {
-        sockets.push((Path::new(runtime).join("docker.sock"), "rootless Docker"));
+        sockets.push((PathBuf::from(runtime).join("docker.sock"), "rootless Docker"));
     }
     if let Some(home) = &environment.home {
         let in_home = [

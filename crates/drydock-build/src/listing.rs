@@ -90,7 +90,8 @@ fn list_entry(entry: ContextEntry, cache: &DigestCache) -> Result<(Listed, Optio
             (Listed { stat: Stat { mode: stat.mode | GO_DIRECTORY, ..stat }, content: Content::Nothing }, None)
         }
         ContextContent::Symlink(linkname) => {
-            let stat = Stat { mode: GO_SYMLINK | 0o777, linkname, ..stat };
+            // The size that the receiver finds on its side: with another, it would make the link again on every run.
+            let stat = Stat { mode: GO_SYMLINK | 0o777, size: size(linkname.len() as u64), linkname, ..stat };
             (Listed { stat, content: Content::Nothing }, None)
         }
         ContextContent::Bytes(bytes) => {
@@ -250,6 +251,20 @@ mod tests {
         let generated = list(vec![bytes("a", "same")], &DigestCache::default()).unwrap();
         assert_eq!(tree.entries[0].stat, generated.entries[0].stat);
         assert_eq!((tree.summary.digested, generated.summary.digested), (1, 0));
+    }
+
+    /// The receiver compares sizes of links as well, with what `lstat` says on its side.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_has_the_size_that_a_file_system_gives_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("x");
+        std::os::unix::fs::symlink("späce/dir", &link).unwrap();
+        let content = ContextContent::Symlink("späce/dir".to_owned());
+        let entry = ContextEntry { path: "a".to_owned(), mode: 0o777, content };
+        let listing = list(vec![entry], &DigestCache::default()).unwrap();
+        assert_eq!(listing.entries[0].stat.size, size(fs_err::symlink_metadata(&link).unwrap().len()));
+        assert_eq!((listing.summary.files, listing.summary.bytes), (0, 0));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 fn environment(variables: &[(&str, &str)], home: &Path) -> Environment {
