@@ -4,6 +4,7 @@
 //! - [`Manifest`]: a `package.json`, its text kept for messages.
 //! - [`Lockfile`]: a parsed lockfile of any known package manager.
 //! - [`InstallGraph`]: lockfile and manifests as one graph; asked for closures and pruned installs.
+//! - [`satisfies`]: whether a version is in a range, as npm judges it.
 //! - [`prune`], [`closure`], [`check_sync`]: the same for callers that ask once.
 
 mod bins;
@@ -17,6 +18,7 @@ mod npm;
 mod npmrc;
 mod path;
 mod pnpm;
+mod range;
 mod value;
 mod whole;
 
@@ -30,3 +32,4 @@ pub use manifest::{DependencyKind, Manifest, ManifestError};
 pub use name::PackageName;
 pub use npmrc::Npmrc;
 pub use path::{PathError, WorkspacePath};
+pub use range::satisfies;

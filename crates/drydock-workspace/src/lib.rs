@@ -21,7 +21,6 @@ mod manager;
 mod members;
 mod node_version;
 mod pattern;
-mod range;
 mod root;
 mod script;
 mod sources;

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drydock_lockfile::{DependencyKind, PackageName, WorkspacePath};
+use drydock_lockfile::{DependencyKind, PackageName, WorkspacePath, satisfies};
 
 use crate::error::WorkspaceError;
 use crate::graph::UnlinkedReason;
 use crate::load;
-use crate::range::satisfies;
 use crate::workspace::{Package, PackageManager, Workspace};
 
 /// What a dependency leads to.

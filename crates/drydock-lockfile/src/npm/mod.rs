@@ -23,4 +23,4 @@ pub(crate) use graph::NpmGraph;
 pub(crate) use lifecycle::run_scripts;
 pub(crate) use lock::NpmLock;
 pub(crate) use native::native_hint;
-pub(crate) use spec::{is_version, version_in_range};
+pub(crate) use spec::is_version;

@@ -1,9 +1,8 @@
 //! What a dependency's text asks for, and whether an entry answers it (`npm-package-arg`, arborist's `dep-valid.js`).
 
-use nodejs_semver::{Range, Version};
-
 use crate::npm::entry::Entry;
 use crate::path::WorkspacePath;
+use crate::range::{is_range, satisfies};
 
 /// A dependency's text, classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl<'a> Spec<'a> {
         if text.contains('/') || is_tarball(text) {
             return Self::File(text);
         }
-        if text.is_empty() || Version::parse(text).is_ok() || Range::parse(text).is_ok() {
+        if is_range(text) {
             return Self::Range(text);
         }
         Self::Tag
@@ -116,18 +115,6 @@ pub(crate) fn is_version(text: &str) -> bool {
     numbers == 2 && digits > 0
 }
 
-/// Whether a version lies in a range, as npm compares them: loosely, pre-releases only where the range names one.
-pub(crate) fn version_in_range(version: &str, range: &str) -> bool {
-    let range = range.trim();
-    if range.is_empty() || range == "*" || range == version {
-        return true;
-    }
-    match (Version::parse(version), Range::parse(range)) {
-        (Ok(version), Ok(range)) => version.satisfies(&range),
-        _ => false,
-    }
-}
-
 /// What an edge leads to, as far as its validity goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate<'a> {
@@ -150,7 +137,7 @@ pub(crate) fn is_satisfied(spec: &str, candidate: Candidate<'_>, from: &str) -> 
     match Spec::classify(spec) {
         Spec::Range(range) | Spec::Alias { range, .. } if range.trim().is_empty() || range.trim() == "*" => true,
         Spec::Range(range) | Spec::Alias { range, .. } => match candidate.version {
-            Some(version) => version_in_range(version, range) || !is_range(range),
+            Some(version) => range.trim() == version || satisfies(Some(version), range).unwrap_or(true),
             None => false,
         },
         Spec::Tag => candidate.linked.is_none() && !from_git,
@@ -165,11 +152,6 @@ pub(crate) fn is_satisfied(spec: &str, candidate: Candidate<'_>, from: &str) -> 
             }
         }
     }
-}
-
-/// Whether a text after `npm:name@` is a range and not a tag.
-fn is_range(text: &str) -> bool {
-    Range::parse(text.trim()).is_ok()
 }
 
 #[cfg(test)]
@@ -216,14 +198,5 @@ mod tests {
         for other in ["1.2", "1.2.3.4", "v1.2.3", "^1.2.3", "1.2.x", "", "1.2.3-", "latest"] {
             assert!(!is_version(other), "{other}");
         }
-    }
-
-    #[test]
-    fn prereleases_match_only_where_the_range_names_one() {
-        assert!(version_in_range("1.2.3", "^1"));
-        assert!(!version_in_range("2.0.0-rc.1", ">=1"));
-        assert!(version_in_range("2.0.0-rc.2", "^2.0.0-rc.1"));
-        assert!(version_in_range("2.0.0-rc.2", "2.0.0-rc.2"));
-        assert!(version_in_range("2.0.0-rc.2", "*"));
     }
 }

@@ -5,10 +5,10 @@ use drydock_diagnostics::Warning;
 use crate::error::{LockfileError, Mismatch};
 use crate::lockfile::LockfileFormat;
 use crate::manifest::{DependencyKind, Manifest};
-use crate::npm::version_in_range;
 use crate::path::WorkspacePath;
 use crate::pnpm::closure::{PnpmGraph, kind_in};
 use crate::pnpm::lock::{Dependency, Target};
+use crate::range::satisfies;
 
 impl PnpmGraph<'_> {
     pub(crate) fn check_sync(&self) -> Result<Vec<Warning>, LockfileError> {
@@ -81,7 +81,7 @@ impl PnpmGraph<'_> {
         let asked = self.catalogued(name, spec).unwrap_or_else(|| spec.to_owned());
         let version = locked.version.split('(').next().unwrap_or_default();
         let same = spec == locked.specifier && !spec.starts_with("catalog:");
-        if same || overridden() || version_in_range(version, &asked) {
+        if same || overridden() || satisfies(Some(version), &asked) == Some(true) {
             return None;
         }
         // A catalog entry that was not changed since.

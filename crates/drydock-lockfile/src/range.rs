@@ -1,22 +1,39 @@
 //! Whether a version is in a range by npm's own rule: semver in its loose mode, prereleases only where the range
 //! names one of the same version, `*` and the empty range for everything.
 
+use std::borrow::Cow;
+
 use nodejs_semver::{Range, Version};
 
-/// Whether `version` is in `spec`; `None` when `spec` is not a range at all, which makes it a tag for npm.
-/// A member without a version is only in `*`.
-pub(crate) fn satisfies(version: Option<&str>, spec: &str) -> Option<bool> {
-    if spec.trim().is_empty() || spec.trim() == "*" {
+/// Whether `version` is in `range`; `None` when `range` is not a range at all, which makes it a tag for npm. `None` as
+/// the version (a member may have none) is only in `*`.
+pub fn satisfies(version: Option<&str>, range: &str) -> Option<bool> {
+    let range = range.trim();
+    if range.is_empty() || range == "*" {
         return Some(true);
     }
-    let range = Range::parse(tidy(spec)?).ok()?;
+    let range = parse_range(range)?;
     let Some(version) = version.and_then(parse_version) else { return Some(false) };
     Some(version.satisfies(&range))
 }
 
+/// Whether a text is a range or a version, as opposed to a tag.
+pub(crate) fn is_range(text: &str) -> bool {
+    let text = text.trim();
+    text.is_empty() || text == "*" || parse_range(text).is_some()
+}
+
+fn parse_range(text: &str) -> Option<Range> {
+    Range::parse(tidy(text)?).ok()
+}
+
 /// What the parser reads otherwise than npm does: an empty alternative, and `^` or `~` before an `x`, mean `*`; a
 /// number after an `x` makes no range.
-fn tidy(spec: &str) -> Option<String> {
+fn tidy(spec: &str) -> Option<Cow<'_, str>> {
+    // Nearly every range of a lockfile is one of these, and read rightly as it stands.
+    if !spec.contains(['|', 'x', 'X', '*']) {
+        return Some(Cow::Borrowed(spec));
+    }
     let alternatives: Option<Vec<String>> = spec
         .split("||")
         .map(|alternative| {
@@ -25,7 +42,7 @@ fn tidy(spec: &str) -> Option<String> {
             Some(if text.is_empty() { "*".to_owned() } else { text })
         })
         .collect();
-    Some(alternatives?.join(" || "))
+    Some(Cow::Owned(alternatives?.join(" || ")))
 }
 
 fn tidy_word(word: &str) -> Option<&str> {
