@@ -32,6 +32,7 @@
 mod builder;
 mod cache_folder;
 mod capability;
+mod content;
 mod dial;
 mod digest_cache;
 mod docker_config;
@@ -56,6 +57,7 @@ mod tunnel;
 mod vertex;
 
 pub use builder::Builder;
+pub use content::content_digests;
 pub use endpoint::{Address, Endpoint, Environment, TlsFiles};
 pub use engine::{DaemonInfo, DaemonKind, ImageDetails};
 pub use error::{Attempt, BuildError};

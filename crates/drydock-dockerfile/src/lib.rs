@@ -4,10 +4,12 @@
 //! - [`lower`]: [`BuildPlan`](drydock_plan::BuildPlan) → [`Dockerfile`], with the stage and packages of each line.
 //! - [`written`]: the files with which plain Docker builds the same images: the Dockerfile, its [`ignore_file`], a
 //!   [`bake_file`], and the generated files of the context.
+//! - [`Fingerprints`]: what decides the bytes of each stage, as values that [`compare`].
 //! - [`syntax`]: a Dockerfile as values, and how they are quoted.
 
 mod bake;
 mod error;
+mod fingerprint;
 mod generated;
 mod ignore;
 mod lower;
@@ -17,6 +19,10 @@ mod written;
 
 pub use bake::bake_file;
 pub use error::DockerfileError;
+pub use fingerprint::{
+    Cause, ContentDigest, FileChange, Fingerprint, Fingerprints, StageChange, StageFingerprint, StepFingerprint,
+    Surroundings, base_images, compare,
+};
 pub use generated::generated_directory;
 pub use ignore::ignore_file;
 pub use lower::{Dockerfile, StageText, lower};

@@ -4,6 +4,7 @@
 //! - [`Tree`]: where files come from: [`DiskTree`], [`GitTree`] (a commit without a checkout), [`MemoryTree`].
 //! - [`Workspace`]: the manifests, the lockfile and the Node version of a tree.
 //! - [`PackageGraph`]: which member needs which, why, and in which order they are built.
+//! - [`Filter`]: packages chosen in pnpm's grammar.
 //! - [`inspect`]: facts about a package that its files tell: outputs, files read from elsewhere, kind of site or server.
 //! - [`SourceFiles`]: the files of a package that may enter a build context; [`digests`]: what they hold.
 //! - [`Repository`]: git: what changed since a commit, where histories fork.
@@ -11,6 +12,7 @@
 mod digest;
 mod dockerignore;
 mod error;
+mod filter;
 mod git;
 mod graph;
 mod ignoring;
@@ -29,6 +31,7 @@ mod workspace;
 
 pub use digest::{Digest, digests};
 pub use error::WorkspaceError;
+pub use filter::{Filter, FilterError, Glob};
 pub use git::{Change, ChangedPath, CommitId, Head, Repository};
 pub use graph::{CycleError, CycleStep, Edge, EdgeFilter, EdgeKind, ExtraEdge, PackageGraph, Unlinked, UnlinkedReason};
 pub use root::find_root;

@@ -77,6 +77,14 @@ impl GitTree {
         Ok(Self { entries, children, objects: Mutex::new(objects) })
     }
 
+    /// The name of the object that a regular file is: equal for equal bytes. `None` for whatever is no regular file.
+    pub fn object(&self, path: &WorkspacePath) -> Option<&str> {
+        match self.entries.get(path)? {
+            Entry::File { object, .. } => Some(object),
+            Entry::Directory | Entry::Symlink(_) => None,
+        }
+    }
+
     fn resolve(&self, path: &WorkspacePath, last: bool) -> Result<Option<WorkspacePath>, WorkspaceError> {
         super::resolve_links(path, last, |at| {
             Ok(match self.entries.get(at) {
