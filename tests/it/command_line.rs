@@ -74,6 +74,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "the help has as many")]
 fn build_help_tells_every_option() {
     check!(Fixture::empty(), ["build", "--help"], @"
     success: true
@@ -93,16 +94,17 @@ fn build_help_tells_every_option() {
               
               [env: DRYDOCK_JOBS=]
 
+          --fail-fast
+              Stop the other targets when one fails; the default
+
           --keep-going
               Go on with the other targets when one fails
 
           --no-cache
               Run every step, whatever the cache holds
 
-      -t, --tag <TAG>
-              Tag each image; `{target}` is the target's name. Can be given several times
-              
-              [default: {target}]
+          --pull
+              Ask the registry for base images, whatever the daemon has
 
           --build-arg <KEY[=VALUE]>
               A build argument; without a value it is taken from the environment. Can be given several
@@ -112,14 +114,32 @@ fn build_help_tells_every_option() {
               A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given
               several times
 
+          --ssh <AGENT>
+              An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
+
+          --platform <PLATFORM>
+              Build for these platforms, like `linux/amd64,linux/arm64` [default: the daemon's own]
+
+          --cache-from <CACHE>
+              Take steps from a cache, like `type=registry,ref=example.com/cache:{target}`. Can be given
+              several times
+
+          --cache-to <CACHE>
+              Write a cache, in the same form. Can be given several times
+
+          --builder <ADDRESS>
+              Where to build: the address of a Docker daemon or a `buildkitd` [default: as `docker`
+              finds it]
+
           --progress <HOW>
               How to show progress [default: `BUILDKIT_PROGRESS`, or auto]
 
               Possible values:
-              - auto:  Bars on a terminal, lines elsewhere
-              - tty:   Bars
-              - plain: Lines, with the output of every step
-              - quiet: Errors only
+              - auto:    Bars on a terminal, lines elsewhere
+              - tty:     Bars
+              - plain:   Lines, with the output of every step
+              - rawjson: What BuildKit says, as JSON lines
+              - quiet:   Errors only
 
           --format <human|json>
               How to print
@@ -128,6 +148,54 @@ fn build_help_tells_every_option() {
 
       -h, --help
               Print help (see a summary with '-h')
+
+    Images:
+      -t, --tag <TAG>
+              Tag each image [default: `{target}`]. Can be given several times; `{target}`, `{version}`,
+              `{git.sha}`, `{git.short}` and `{git.branch}` are filled in
+
+          --push
+              Push the images, once every target is built
+
+          --atomic
+              Push nothing unless every target is built; the default
+
+          --no-atomic
+              Push what is built, even though another target failed
+
+          --load
+              Put the images into Docker's store; the default, except with a `buildkitd`
+
+      -o, --output <OUTPUT>
+              Write the results elsewhere: a folder, or `type=local|tar|oci|docker,dest=PATH`,
+              `type=cacheonly`
+
+          --metadata-file <FILE>
+              Write the digests and names of the images into this file, in the form of `docker buildx
+              bake`
+
+          --label <KEY=VALUE>
+              Label the images. Can be given several times; the fields of `--tag` are filled in
+
+          --oci-labels[=<LABELS>...]
+              Label the images with where they come from [default without a value:
+              source,revision,version]
+
+              Possible values:
+              - source:   Where the sources are
+              - revision: The commit
+              - version:  The version of the target's package
+              - created:  When the image was built, which makes every build another image
+
+          --annotation <KEY=VALUE>
+              Annotate the images' manifests. Can be given several times; the fields of `--tag` are
+              filled in
+
+          --provenance[=<HOW>]
+              Attest how the images were made: `true`, `mode=min`, `mode=max`
+
+          --sbom[=<HOW>]
+              Attest what the images hold: `true`, or `generator=IMAGE`
 
     Global options:
           --root <DIR>

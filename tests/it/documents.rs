@@ -636,7 +636,7 @@ fn a_tag_must_fit_its_images() {
     ----- stdout -----
 
     ----- stderr -----
-    error[tag-placeholder]: `{targt}` in the tag `{targt}` means nothing
+    error[template-unknown-field]: `{targt}` in the tag `{targt}` means nothing
       = help: did you mean `{target}`?
     error[tag-invalid]: `Upper` is not a reference to an image
       = help: write a name in lowercase, perhaps a registry before it and a tag behind it: `registry.example.com/team/{target}:1.0`

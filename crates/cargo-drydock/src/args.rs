@@ -5,6 +5,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::config::OciLabel;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -86,7 +88,7 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Build the images of all or the named targets, in parallel
     #[command(visible_alias = "b")]
-    Build(BuildArgs),
+    Build(Box<BuildArgs>),
     /// Print the packages and the edges between them
     Graph(GraphArgs),
     /// List the images that can be built, and what led to each
@@ -163,8 +165,8 @@ pub(crate) struct BakeArgs {
     /// Targets, by their name or their package's [default: all]
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// The tag of each image; `{target}` is the target's name. Can be given several times
-    #[arg(short, long = "tag", value_name = "TAG", default_value = "{target}")]
+    /// The tag of each image [default: `{target}`]. Can be given several times; the fields of `build --tag` are filled in
+    #[arg(short, long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
 }
 
@@ -208,6 +210,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct BuildArgs {
     /// Targets, by their name or their package's [default: all]
     #[arg(value_name = "TARGET")]
@@ -215,26 +218,94 @@ pub(crate) struct BuildArgs {
     /// How many targets to build at once [default: the number of processors]
     #[arg(short, long, value_name = "N", env = "DRYDOCK_JOBS", value_parser = parse_jobs)]
     pub(crate) jobs: Option<usize>,
+    /// Stop the other targets when one fails; the default
+    #[arg(long, overrides_with = "keep_going")]
+    pub(crate) fail_fast: bool,
     /// Go on with the other targets when one fails
-    #[arg(long)]
+    #[arg(long, overrides_with = "fail_fast")]
     pub(crate) keep_going: bool,
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Tag each image; `{target}` is the target's name. Can be given several times
-    #[arg(short, long = "tag", value_name = "TAG", default_value = "{target}")]
-    pub(crate) tags: Vec<String>,
+    /// Ask the registry for base images, whatever the daemon has
+    #[arg(long)]
+    pub(crate) pull: bool,
     /// A build argument; without a value it is taken from the environment. Can be given several times
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(crate) arguments: Vec<String>,
     /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
     #[arg(long = "secret", value_name = "SECRET")]
     pub(crate) secrets: Vec<String>,
+    /// An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) ssh: Vec<String>,
+    /// Build for these platforms, like `linux/amd64,linux/arm64` [default: the daemon's own]
+    #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platforms: Vec<String>,
+    /// Take steps from a cache, like `type=registry,ref=example.com/cache:{target}`. Can be given several times
+    #[arg(long, value_name = "CACHE")]
+    pub(crate) cache_from: Vec<String>,
+    /// Write a cache, in the same form. Can be given several times
+    #[arg(long, value_name = "CACHE")]
+    pub(crate) cache_to: Vec<String>,
+    /// Where to build: the address of a Docker daemon or a `buildkitd` [default: as `docker` finds it]
+    #[arg(long = "builder", value_name = "ADDRESS")]
+    pub(crate) builders: Vec<String>,
     /// How to show progress [default: `BUILDKIT_PROGRESS`, or auto]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) progress: Option<ProgressMode>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    // Last, because its heading holds for all that follows.
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+}
+
+/// What becomes of the images.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Images")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct ImageArgs {
+    /// Tag each image [default: `{target}`]. Can be given several times; `{target}`, `{version}`, `{git.sha}`,
+    /// `{git.short}` and `{git.branch}` are filled in
+    #[arg(short, long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Push the images, once every target is built
+    #[arg(long)]
+    pub(crate) push: bool,
+    /// Push nothing unless every target is built; the default
+    #[arg(long, overrides_with = "no_atomic", requires = "push")]
+    pub(crate) atomic: bool,
+    /// Push what is built, even though another target failed
+    #[arg(long, overrides_with = "atomic", requires = "push")]
+    pub(crate) no_atomic: bool,
+    /// Put the images into Docker's store; the default, except with a `buildkitd`
+    #[arg(long)]
+    pub(crate) load: bool,
+    /// Write the results elsewhere: a folder, or `type=local|tar|oci|docker,dest=PATH`, `type=cacheonly`
+    #[arg(short, long, value_name = "OUTPUT", conflicts_with_all = ["push", "load"])]
+    pub(crate) output: Option<String>,
+    /// Write the digests and names of the images into this file, in the form of `docker buildx bake`
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) metadata_file: Option<Utf8PathBuf>,
+    /// Label the images. Can be given several times; the fields of `--tag` are filled in
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// Label the images with where they come from [default without a value: source,revision,version]
+    #[arg(
+        long, value_name = "LABELS", value_enum, value_delimiter = ',', num_args = 0.., require_equals = true,
+        default_missing_values = ["source", "revision", "version"]
+    )]
+    pub(crate) oci_labels: Option<Vec<OciLabel>>,
+    /// Annotate the images' manifests. Can be given several times; the fields of `--tag` are filled in
+    #[arg(long = "annotation", value_name = "KEY=VALUE")]
+    pub(crate) annotations: Vec<String>,
+    /// Attest how the images were made: `true`, `mode=min`, `mode=max`
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) provenance: Option<String>,
+    /// Attest what the images hold: `true`, or `generator=IMAGE`
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) sbom: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -246,6 +317,8 @@ pub(crate) enum ProgressMode {
     Tty,
     /// Lines, with the output of every step
     Plain,
+    /// What BuildKit says, as JSON lines
+    Rawjson,
     /// Errors only
     Quiet,
 }

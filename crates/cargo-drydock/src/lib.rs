@@ -17,13 +17,17 @@
 //! error everything else.
 
 mod args;
+mod cache;
 mod commands;
 mod config;
 mod exit;
 mod failure;
+mod platform;
+mod reference;
 mod render;
 mod report;
 mod shell;
+mod template;
 
 use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -49,6 +49,8 @@ pub(crate) struct Shell {
     err: AutoStream<io::Stderr>,
     verbosity: Verbosity,
     json: bool,
+    /// Whether stderr is read by a program too.
+    json_diagnostics: bool,
 }
 
 impl Shell {
@@ -60,6 +62,7 @@ impl Shell {
             err: AutoStream::new(io::stderr(), choice_for(choice, &io::stderr())),
             verbosity: Verbosity::Normal,
             json,
+            json_diagnostics: json,
         }
     }
 
@@ -76,12 +79,18 @@ impl Shell {
             err: AutoStream::new(io::stderr(), choice_for(choice, &io::stderr())),
             verbosity,
             json,
+            json_diagnostics: json,
         }
     }
 
     /// Whether the answer is for a program.
     pub(crate) fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Makes errors and warnings JSON lines though the answer is none, because what is beside them on stderr is.
+    pub(crate) fn set_json_diagnostics(&mut self, wanted: bool) {
+        self.json_diagnostics = self.json || wanted;
     }
 
     /// How much is said.
@@ -111,14 +120,14 @@ impl Shell {
 
     /// Says what is done, in Cargo's style: a right-aligned verb and what it is about.
     pub(crate) fn status(&mut self, verb: &str, message: impl AsRef<str>) {
-        if self.verbosity > Verbosity::Quiet && !self.json {
+        if self.verbosity > Verbosity::Quiet && !self.json_diagnostics {
             self.say(&status_line(DONE, verb, message.as_ref()));
         }
     }
 
     /// Says how something went wrong, in the same style.
     pub(crate) fn status_wrong(&mut self, verb: &str, message: impl AsRef<str>) {
-        if !self.json {
+        if !self.json_diagnostics {
             self.say(&status_line(WRONG, verb, message.as_ref()));
         }
     }
@@ -134,7 +143,7 @@ impl Shell {
 
     /// Says a line that only matters to those who asked for more.
     pub(crate) fn verbose(&mut self, verb: &str, message: impl AsRef<str>) {
-        if self.verbosity == Verbosity::Verbose && !self.json {
+        if self.verbosity == Verbosity::Verbose && !self.json_diagnostics {
             self.say(&status_line(UNDERWAY, verb, message.as_ref()));
         }
     }
@@ -168,7 +177,7 @@ impl Shell {
 
     /// Shows an error or a warning.
     pub(crate) fn diagnostic(&mut self, diagnostic: &Diagnostic) {
-        let text = if self.json { diagnostic.to_json() } else { diagnostic.to_human(width()) };
+        let text = if self.json_diagnostics { diagnostic.to_json() } else { diagnostic.to_human(width()) };
         self.say(&text);
     }
 

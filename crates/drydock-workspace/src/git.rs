@@ -148,6 +148,12 @@ impl Repository {
         })
     }
 
+    /// The address of the remote `origin`, as it was configured; `None` when there is no such remote.
+    pub fn origin(&self) -> Result<Option<String>, WorkspaceError> {
+        let address = try_run(&self.root, ["config", "--get", "remote.origin.url"])?.ok();
+        Ok(address.map(|address| text(address).trim().to_owned()).filter(|address| !address.is_empty()))
+    }
+
     /// Whether parts of the history are missing, as in most CI checkouts.
     pub fn is_shallow(&self) -> Result<bool, WorkspaceError> {
         Ok(text(run(&self.root, ["rev-parse", "--is-shallow-repository"])?).trim() == "true")

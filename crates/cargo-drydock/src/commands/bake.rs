@@ -1,10 +1,9 @@
 //! `bake`: the file with which `docker buildx bake` builds the same images.
 
-use std::collections::BTreeMap;
-
 use drydock_dockerfile::{bake_file, generated_directory, validate};
-use drydock_plan::{BuildPlan, TargetName};
+use drydock_plan::TargetName;
 
+use super::facts::Facts;
 use super::load::load;
 use super::tags;
 use crate::args::{BakeArgs, GlobalArgs};
@@ -15,16 +14,9 @@ pub(super) fn run(args: &BakeArgs, global: &GlobalArgs, shell: &mut Shell) -> Re
     let loaded = load(global, shell)?;
     let plan = loaded.plan(&args.targets, shell)?;
     validate(&plan)?;
-    let tags = target_tags(&plan, &args.tags)?;
-    shell.print(&bake_file(&plan, &generated_directory(), &tags))
-}
-
-/// The references of each target's image.
-pub(super) fn target_tags(
-    plan: &BuildPlan,
-    templates: &[String],
-) -> Result<BTreeMap<TargetName, Vec<String>>, Failure> {
+    let facts = Facts::new(&loaded, &plan);
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
-    let tags = tags::expand(templates, &names).map_err(Failure::all)?;
-    Ok(tags.into_iter().map(|(name, tags)| (TargetName::new(&name), tags)).collect())
+    let tags = tags::of_targets(&facts, &loaded.config.images, &args.tags, &names).map_err(Failure::all)?;
+    let tags = tags.into_iter().map(|(name, tags)| (TargetName::new(&name), tags)).collect();
+    shell.print(&bake_file(&plan, &generated_directory(), &tags))
 }

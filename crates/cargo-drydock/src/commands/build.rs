@@ -1,137 +1,201 @@
 //! `build`: the images of all or the named targets, in parallel, through the daemon.
 
+mod metadata;
+mod publish;
+mod watch;
+
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use drydock_build::{BuildError, BuildOutcome, Builder, CancellationToken, Endpoint, Environment, Event, TargetResult};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use drydock_build::{BuildError, BuildOutcome, Builder, DaemonKind, Endpoint, Environment, Output, TargetResult};
+use drydock_diagnostics::Warning;
 
+use self::publish::{Publication, Published};
+use self::watch::{Abandoned, Watch};
 use super::load::load;
-use super::request::{self, Prepared};
+use super::request::{self, Images, Prepared, Wish};
 use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::report::{Built, JsonStream, Reporter, reporter, step_failure, summary, units};
+use crate::render::Diagnostic;
+use crate::report::{Built, Clock, Ending, JsonStream, Reporter, reporter, step_failure, summary, units};
 use crate::shell::{self, Shell};
-
-/// How often clocks are redrawn.
-const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let begun = Instant::now();
     let loaded = load(global, shell)?;
     let plan = loaded.plan(&args.targets, shell)?;
-    let prepared = request::prepare(&loaded, &plan, args, shell)?;
+    let progress = args.progress.unwrap_or_else(progress_from_environment);
+    shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
+    let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| RuntimeError { source })?;
-    let result = runtime.block_on(drive(args, prepared, begun, shell));
+    let result = runtime.block_on(drive(args, progress, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result
 }
 
-/// How the run on the daemon ended.
-enum End {
-    /// The driver came to its own end.
-    Done(Result<BuildOutcome, BuildError>),
-    /// Ctrl-C came twice.
-    Abandoned,
-}
-
-async fn drive(args: &BuildArgs, prepared: Prepared, begun: Instant, shell: &mut Shell) -> Result<(), Failure> {
-    let Prepared { request, specs, failure_context, tags } = prepared;
-    let environment = Environment::of_process();
-    let builder = Builder::connect(Endpoint::resolve(&environment)?, &environment).await?;
-    shell.verbose("Docker", format!("{} at {}", builder.info().version, builder.endpoint().address));
-
-    let names: Vec<String> = request.targets.iter().map(|target| target.name.to_string()).collect();
-    let mut reporter: Option<Box<dyn Reporter>> = if shell.is_json() {
-        Some(Box::new(JsonStream::begin(&specs, &names, shell)))
-    } else {
-        reporter(args.progress.unwrap_or_else(progress_from_environment), specs, names.len(), shell)
+async fn drive(
+    args: &BuildArgs,
+    progress: ProgressMode,
+    prepared: Prepared,
+    begun: Instant,
+    shell: &mut Shell,
+) -> Result<(), Failure> {
+    let clock = Clock::new(&prepared.specs);
+    let reporter = begin(progress, &prepared, shell);
+    let mut watch = Watch::new(reporter, clock, shell);
+    let result = build(args, &prepared, &mut watch).await;
+    watch.finish();
+    let Watch { interrupted, clock, shell, .. } = watch;
+    let (outcome, built, published) = match result {
+        Ok(done) => done,
+        Err(Ended::Abandoned) => return Err(interrupted_failure(begun, shell)),
+        Err(Ended::Failed(_)) if interrupted => return Err(interrupted_failure(begun, shell)),
+        Err(Ended::Failed(failure)) => return Err(failure),
     };
-    let (sender, events) = unbounded_channel();
-    let cancel = CancellationToken::new();
-    let run = builder.build(request, sender, cancel.clone());
-    let (end, interrupted) = watch(run, events, &cancel, reporter.as_deref_mut(), shell).await;
-    if let Some(reporter) = &mut reporter {
-        reporter.finish(shell);
-    }
-    let outcome = match end {
-        End::Done(Ok(outcome)) => outcome,
-        End::Done(Err(error)) if !interrupted => return Err(error.into()),
-        End::Done(Err(_)) | End::Abandoned => return Err(interrupted_failure(begun, shell)),
-    };
-
-    let built = built_targets(&builder, &outcome, &tags).await?;
     if interrupted && !shell.is_json() {
         return Err(interrupted_failure(begun, shell));
     }
+    let push = matches!(prepared.wish, Wish::Images(Images { push: true, .. }));
+    if let Some(file) = &args.image.metadata_file {
+        let document = metadata::document(&outcome, &published, push, &prepared.tags);
+        metadata::write(file.as_std_path(), &document).map_err(|source| MetadataError { source })?;
+    }
+    let ending = Ending {
+        outcome: &outcome,
+        built: &built,
+        elapsed: begun.elapsed(),
+        chain: clock.longest(),
+        push_failed: !published.errors.is_empty(),
+        context: &prepared.failure_context,
+    };
+    report(&ending, &published, progress, shell);
+    if interrupted {
+        return Err(interrupted_failure(begun, shell));
+    }
+    match published.errors.into_iter().next() {
+        Some(error) if outcome.is_success() => {
+            Err(Failure::Reported(drydock_diagnostics::Diagnose::category(&error).into()))
+        }
+        None if outcome.is_success() => Ok(()),
+        _ => Err(Failure::Reported(Exit::Failed)),
+    }
+}
+
+/// What shows the build, from its first moment.
+fn begin(progress: ProgressMode, prepared: &Prepared, shell: &mut Shell) -> Option<Box<dyn Reporter>> {
+    let names: Vec<String> = prepared.request.targets.iter().map(|target| target.name.to_string()).collect();
     if shell.is_json() {
-        JsonStream::end(&outcome, &built, begun.elapsed(), &failure_context, shell);
+        return Some(Box::new(JsonStream::begin(&prepared.specs, &names, shell)));
+    }
+    reporter(progress, prepared.specs.clone(), names.len(), shell)
+}
+
+/// Why there is nothing to tell of targets.
+enum Ended {
+    /// Ctrl-C, and nothing was waited for.
+    Abandoned,
+    /// The run as a whole could not be done.
+    Failed(Failure),
+}
+
+impl From<Abandoned> for Ended {
+    fn from(Abandoned: Abandoned) -> Self {
+        Self::Abandoned
+    }
+}
+
+impl From<BuildError> for Ended {
+    fn from(error: BuildError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Builds the targets and publishes their images.
+async fn build(
+    args: &BuildArgs,
+    prepared: &Prepared,
+    watch: &mut Watch<'_>,
+) -> Result<(BuildOutcome, Vec<Built>, Published), Ended> {
+    let environment = Environment::of_process();
+    let endpoint = endpoint(args, &environment)?;
+    watch.waits_for(&format!("the daemon at {}", endpoint.address));
+    let builder = watch.idly(Builder::connect(endpoint, &environment)).await??;
+    let info = builder.info();
+    let kind = info.kind;
+    let name = if kind == DaemonKind::Docker { "Docker" } else { "BuildKit" };
+    watch.shell.verbose(name, format!("{} at {}", info.version, builder.endpoint().address));
+    if let Some(warning) = nowhere(&prepared.wish, &builder) {
+        watch.shell.warn(&warning);
+    }
+    let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
+    let mut request = prepared.request.clone();
+    publish::fit(&mut request, &prepared.wish, kind, folder.path());
+    watch.waits_for("the daemon's first answer");
+    let work = builder.build(request.clone(), watch.sender(), watch.cancel.clone());
+    let outcome = watch.patiently(work).await??;
+    let publication = Publication {
+        builder: &builder,
+        environment: &environment,
+        request: &request,
+        outcome: &outcome,
+        tags: &prepared.tags,
+    };
+    let published =
+        if watch.interrupted { Published::default() } else { publication.publish(&prepared.wish, watch).await? };
+    let built = built_targets(&builder, &outcome, &published, prepared).await?;
+    Ok((outcome, built, published))
+}
+
+/// Where to build.
+fn endpoint(args: &BuildArgs, environment: &Environment) -> Result<Endpoint, BuildError> {
+    match args.builders.first() {
+        Some(address) => Endpoint::parse(address, "`--builder`", environment),
+        None => Endpoint::resolve(environment),
+    }
+}
+
+/// That what a `buildkitd` builds goes nowhere, when nobody says where.
+fn nowhere(wish: &Wish, builder: &Builder) -> Option<Warning> {
+    let Wish::Images(Images { push: false, load: false, .. }) = wish else { return None };
+    if builder.info().kind == DaemonKind::Docker {
+        return None;
+    }
+    let message = format!("the images stay in the build cache of `{}`", builder.endpoint().address);
+    Some(Warning::new("output-nowhere", message).with_help("add `--load`, `--push` or `--output`"))
+}
+
+/// Says how the targets ended.
+fn report(ending: &Ending<'_>, published: &Published, progress: ProgressMode, shell: &mut Shell) {
+    if shell.is_json() {
+        JsonStream::end(ending, shell);
     } else {
-        for target in &outcome.targets {
+        for target in &ending.outcome.targets {
             if let TargetResult::Failed(failure) = &target.result {
                 let name = target.target.as_str();
-                let blocked = blocked_by(&outcome, name);
-                let (tail, diagnostic) = step_failure(name, failure, &blocked, &failure_context);
-                for line in tail {
-                    shell.say(&line);
+                let (tail, diagnostic) = step_failure(name, failure, &ending.blocked_by(name), ending.context);
+                if progress != ProgressMode::Rawjson {
+                    for line in tail {
+                        shell.say(&line);
+                    }
                 }
                 shell.diagnostic(&diagnostic);
             }
         }
-        let failed = outcome.targets.len() - built.len();
-        shell.summary(&summary(&built, failed, begun.elapsed(), outcome.context, outcome.transfer, shell::width()));
     }
-    if interrupted {
-        return Err(interrupted_failure(begun, shell));
+    for error in &published.errors {
+        shell.diagnostic(&Diagnostic::error(error));
     }
-    if outcome.is_success() { Ok(()) } else { Err(Failure::Reported(Exit::Failed)) }
-}
-
-/// Drives `run`, shows its events, and listens to Ctrl-C: the first stops the steps on the daemon, the second stops
-/// waiting for that.
-async fn watch(
-    run: impl Future<Output = Result<BuildOutcome, BuildError>>,
-    mut events: UnboundedReceiver<Event>,
-    cancel: &CancellationToken,
-    mut reporter: Option<&mut (dyn Reporter + 'static)>,
-    shell: &mut Shell,
-) -> (End, bool) {
-    tokio::pin!(run);
-    let mut ticks = tokio::time::interval(TICK);
-    let mut interrupted = false;
-    let mut interrupts = Interrupts::new();
-    let end = loop {
-        tokio::select! {
-            biased;
-            () = interrupts.next() => {
-                if interrupted {
-                    break End::Abandoned;
-                }
-                interrupted = true;
-                cancel.cancel();
-            }
-            Some(event) = events.recv() => {
-                if let Some(reporter) = &mut reporter {
-                    reporter.event(&event, shell);
-                }
-            }
-            result = &mut run => break End::Done(result),
-            _ = ticks.tick() => {
-                if let Some(reporter) = &mut reporter {
-                    reporter.tick(shell);
-                }
-            }
-        }
-    };
-    while let Ok(event) = events.try_recv() {
-        if let Some(reporter) = &mut reporter {
-            reporter.event(&event, shell);
-        }
+    if published.withheld {
+        let warning = Warning::new("push-withheld", "nothing was pushed, because not every target was built")
+            .with_help("`--no-atomic` pushes those that were");
+        shell.warn(&warning);
     }
-    (end, interrupted)
+    if !shell.is_json() && progress != ProgressMode::Rawjson {
+        shell.summary(&summary(ending, shell::width()));
+    }
 }
 
 fn interrupted_failure(begun: Instant, shell: &mut Shell) -> Failure {
@@ -140,32 +204,33 @@ fn interrupted_failure(begun: Instant, shell: &mut Shell) -> Failure {
     Failure::Reported(Exit::Interrupted)
 }
 
-/// Targets that could not be built because of what `target` tells of.
-fn blocked_by<'o>(outcome: &'o BuildOutcome, target: &str) -> Vec<&'o str> {
-    let blocked = outcome
-        .targets
-        .iter()
-        .filter(|other| matches!(&other.result, TargetResult::Blocked { by, .. } if by.as_str() == target));
-    blocked.map(|other| other.target.as_str()).collect()
-}
-
 /// The targets that were built, with the size that the daemon tells.
 async fn built_targets(
     builder: &Builder,
     outcome: &BuildOutcome,
-    tags: &BTreeMap<String, Vec<String>>,
-) -> Result<Vec<Built>, Failure> {
+    published: &Published,
+    prepared: &Prepared,
+) -> Result<Vec<Built>, BuildError> {
+    let outputs: BTreeMap<&str, &Output> =
+        prepared.request.targets.iter().map(|target| (target.name.as_str(), &target.output)).collect();
     let mut all = Vec::new();
     for target in &outcome.targets {
         let TargetResult::Built(image) = &target.result else { continue };
-        let details = match &image.image_id {
+        let name = target.target.as_str();
+        let place = outputs.get(name).and_then(|output| place(output));
+        let has_store = builder.info().kind == DaemonKind::Docker && place.is_none();
+        let details = match image.image_id.as_ref().filter(|_| has_store) {
             Some(id) => builder.image(id).await?,
             None => None,
         };
+        let tags = prepared.tags.get(name).cloned().unwrap_or_default();
+        let digest = tags.iter().find_map(|tag| published.pushed.get(tag)).and_then(|pushed| pushed.digest.clone());
         all.push(Built {
-            target: target.target.to_string(),
-            tags: tags.get(target.target.as_str()).cloned().unwrap_or_default(),
-            image_id: image.image_id.clone(),
+            target: name.to_owned(),
+            tags,
+            place,
+            image_id: published.loaded.get(name).or(image.image_id.as_ref()).cloned(),
+            digest: digest.or_else(|| image.digest.clone()),
             size: details.map(|details| details.size),
             duration: target.duration,
             cached_steps: image.cached_steps,
@@ -175,55 +240,23 @@ async fn built_targets(
     Ok(all)
 }
 
+/// Where a result is that is no image.
+fn place(output: &Output) -> Option<String> {
+    match output {
+        Output::Image | Output::Registry => None,
+        Output::Folder(path) | Output::Archive { path, .. } => Some(path.display().to_string()),
+        Output::CacheOnly => Some("in the build cache".to_owned()),
+    }
+}
+
 /// `BUILDKIT_PROGRESS`, as far as it says something that we have.
 fn progress_from_environment() -> ProgressMode {
     match std::env::var("BUILDKIT_PROGRESS").as_deref() {
         Ok("plain") => ProgressMode::Plain,
         Ok("tty") => ProgressMode::Tty,
         Ok("quiet") => ProgressMode::Quiet,
+        Ok("rawjson") => ProgressMode::Rawjson,
         _ => ProgressMode::Auto,
-    }
-}
-
-/// Ctrl-C, and on Unix also the request to terminate.
-struct Interrupts {
-    #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
-}
-
-impl Interrupts {
-    fn new() -> Self {
-        Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
-        }
-    }
-
-    /// Waits for the next one. Never, where the system does not let us listen.
-    async fn next(&mut self) {
-        let interrupt = async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        #[cfg(unix)]
-        {
-            let terminate = async {
-                let came = match &mut self.terminate {
-                    Some(signal) => signal.recv().await,
-                    None => None,
-                };
-                if came.is_none() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            tokio::select! {
-                () = interrupt => {}
-                () = terminate => {}
-            }
-        }
-        #[cfg(not(unix))]
-        interrupt.await;
     }
 }
 
@@ -246,5 +279,27 @@ impl drydock_diagnostics::Diagnose for RuntimeError {
 
     fn help(&self) -> Option<String> {
         Some("raise the limit of processes or of open files (`ulimit -u`, `ulimit -n`)".to_owned())
+    }
+}
+
+/// The disk takes no file of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write a file beside the build")]
+struct MetadataError {
+    #[source]
+    source: std::io::Error,
+}
+
+impl drydock_diagnostics::Diagnose for MetadataError {
+    fn code(&self) -> &'static str {
+        "unwritable"
+    }
+
+    fn category(&self) -> drydock_diagnostics::Category {
+        drydock_diagnostics::Category::Usage
+    }
+
+    fn help(&self) -> Option<String> {
+        Some("check that the disk is not full, and that the folder of `--metadata-file` may be written to".to_owned())
     }
 }

@@ -4,6 +4,7 @@ mod bake;
 mod build;
 mod completions;
 mod dockerfile;
+mod facts;
 mod files;
 mod graph;
 mod init;

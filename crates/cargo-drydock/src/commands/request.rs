@@ -1,24 +1,35 @@
-//! From a plan and the arguments of `build` to what the driver is asked for.
+//! From a plan, the configuration and the arguments of `build` to what the driver is asked for.
+
+mod images;
+mod outputs;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use drydock_build::{BuildRequest, ContextContent, ContextEntry, NoCache, Secret, SecretSource, TargetRequest};
+use drydock_build::{BuildRequest, ContextContent, ContextEntry, NoCache, Pull, Secret, SecretSource, TargetRequest};
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::{generated_directory, lower, validate};
-use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageKind};
+use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageId, StageKind};
 
+use super::facts::Facts;
 use super::load::Loaded;
-use super::tags::{self, TagError};
-use crate::args::BuildArgs;
+use super::tags;
+use crate::args::{BuildArgs, ProgressMode};
+use crate::config;
 use crate::failure::Failure;
+use crate::reference::is_official;
 use crate::report::{FailureContext, RowKind, RowSpec, StageOrigin};
 use crate::shell::Shell;
+use images::{Direction, annotations, caches, labels};
+pub(super) use outputs::{Images, Wish};
 
 /// All that a build needs, and what is shown of it.
 pub(super) struct Prepared {
     pub(super) request: BuildRequest,
+    /// What becomes of the images.
+    pub(super) wish: Wish,
     /// The stages, in order.
     pub(super) specs: Vec<RowSpec>,
     /// What a failure is explained with.
@@ -30,27 +41,23 @@ pub(super) struct Prepared {
 /// Arguments that do not fit the plan.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {
-    /// A build argument has no name.
-    #[error("`{argument}` is not a build argument")]
-    BuildArgument { argument: String },
-    /// A build argument takes its value from the environment, which has none.
-    #[error("the environment variable `{name}`, which `--build-arg {name}` reads, is not set")]
-    Unset { name: String },
-    /// `--secret` does not parse.
-    #[error("`{argument}` is not a secret: {reason}")]
-    Secret { argument: String, reason: &'static str },
     /// A secret is declared, and nobody gives it.
     #[error("the secret `{id}`, which the build of `{package}` reads, is not given")]
     SecretMissing { id: String, package: String },
+    /// An image is to be pushed, and its reference names no registry.
+    #[error("`{reference}` names no registry to push to")]
+    NoRegistry { reference: String },
+    /// An image is to be pushed, and has no reference.
+    #[error("target `{target}` is to be pushed and has no tag")]
+    NoTag { target: String },
 }
 
 impl Diagnose for RequestError {
     fn code(&self) -> &'static str {
         match self {
-            Self::BuildArgument { .. } => "build-arg-invalid",
-            Self::Unset { .. } => "build-arg-unset",
-            Self::Secret { .. } => "secret-invalid",
             Self::SecretMissing { .. } => "secret-missing",
+            Self::NoRegistry { .. } => "push-without-registry",
+            Self::NoTag { .. } => "push-without-tag",
         }
     }
 
@@ -60,12 +67,12 @@ impl Diagnose for RequestError {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::BuildArgument { .. } => "write `--build-arg NAME=value`".to_owned(),
-            Self::Unset { name } => format!("set it, or write `--build-arg {name}=value`"),
-            Self::Secret { .. } => "write `--secret id=NAME,env=VARIABLE` or `--secret id=NAME,src=FILE`".to_owned(),
             Self::SecretMissing { id, .. } => {
                 format!("pass `--secret id={id},src=FILE`, or set the environment variable `{}`", variable(id))
             }
+            Self::NoTag { .. } | Self::NoRegistry { .. } => "write `--tag registry.example.com/team/{target}`, or set `registry` under \
+                 `[workspace]` of the configuration"
+                .to_owned(),
         })
     }
 }
@@ -75,35 +82,124 @@ pub(super) fn prepare(
     loaded: &Loaded,
     plan: &BuildPlan,
     args: &BuildArgs,
+    progress: ProgressMode,
     shell: &mut Shell,
 ) -> Result<Prepared, Failure> {
     validate(plan)?;
+    let configured = &loaded.config.images;
+    let facts = Facts::new(loaded, plan);
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
-    let tags = tags::expand(&args.tags, &names).map_err(Failure::all::<TagError>)?;
-    let build_args = build_arguments(&args.arguments)?;
+    let tags = tags::of_targets(&facts, configured, &args.image.tags, &names).map_err(Failure::all)?;
+    let (wish, outputs) = outputs::wish(&args.image, &facts, &names)?;
+    if matches!(wish, Wish::Images(Images { push: true, .. })) {
+        check_registries(&tags)?;
+        shell.warn_all(&tags::dirty(&facts, configured, &args.image.tags, &names));
+    }
+    if let Some(file) = &args.image.metadata_file {
+        outputs::check_file(file.as_std_path())?;
+    }
+    let build_args = values::build_arguments(&args.arguments)?;
     shell.warn_all(&unused_arguments(plan, &build_args));
     let dockerfile = lower(plan, &generated_directory()).to_string();
-    let targets = plan.targets.iter().map(|target| TargetRequest {
-        tags: tags.get(target.name.as_str()).cloned().unwrap_or_default(),
-        build_args: build_args.clone(),
-        ..TargetRequest::new(target.name.as_str(), target.stage.as_str())
-    });
-    let failure_context = FailureContext { dockerfile: dockerfile.as_str().into(), stages: origins(plan) };
     let request = BuildRequest {
         context: context(loaded, plan),
-        targets: targets.collect(),
+        targets: targets(&facts, loaded, plan, args, &tags, outputs, shell)?,
         jobs: args.jobs.unwrap_or_else(default_jobs),
         keep_going: args.keep_going,
         no_cache: if args.no_cache { NoCache::Everything } else { NoCache::Nothing },
+        pull: if args.pull { Pull::Always } else { Pull::Missing },
         secrets: secrets(loaded, plan, &args.secrets)?,
+        ssh: args.ssh.iter().map(|argument| values::ssh(argument)).collect::<Result<_, _>>()?,
         shared_key: format!("drydock-{}", &blake3::hash(loaded.root.as_str().as_bytes()).to_hex()[..32]),
+        raw_status: progress == ProgressMode::Rawjson,
         internal: true,
         digest_cache: cache_folder().map(|folder| folder.join("digests")),
-        dockerfile,
+        dockerfile: dockerfile.clone(),
         ..BuildRequest::default()
     };
+    let failure_context = FailureContext { dockerfile: dockerfile.into(), stages: origins(plan) };
     let specs = plan.stages.iter().map(spec).collect();
-    Ok(Prepared { request, specs, failure_context, tags })
+    Ok(Prepared { request, wish, specs, failure_context, tags })
+}
+
+/// The request of each target.
+fn targets(
+    facts: &Facts<'_>,
+    loaded: &Loaded,
+    plan: &BuildPlan,
+    args: &BuildArgs,
+    tags: &BTreeMap<String, Vec<String>>,
+    outputs: Vec<drydock_build::Output>,
+    shell: &mut Shell,
+) -> Result<Vec<TargetRequest>, Failure> {
+    let configured = &loaded.config.images;
+    let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    let build_args = values::build_arguments(&args.arguments)?;
+    let given_labels = values::pairs(&args.image.labels, "a label", "label")?;
+    let given_annotations = values::pairs(&args.image.annotations, "an annotation", "annotation")?;
+    let attestations = values::attestations(args.image.provenance.as_deref(), args.image.sbom.as_deref())?;
+    let platforms = values::platforms(&args.platforms)?;
+    let root = loaded.root.as_std_path();
+    let cache_from = caches(facts, configured, root, &args.cache_from, Direction::From, &names)?;
+    let cache_to = caches(facts, configured, root, &args.cache_to, Direction::To, &names)?;
+    let mut warnings = Vec::new();
+    let mut requests = Vec::new();
+    for (((target, output), cache_from), cache_to) in plan.targets.iter().zip(outputs).zip(cache_from).zip(cache_to) {
+        let name = target.name.as_str();
+        let oci = args.image.oci_labels.as_deref();
+        let of_target = || configured.of(name, |table| table.platforms.clone()).unwrap_or_default();
+        requests.push(TargetRequest {
+            tags: tags.get(name).cloned().unwrap_or_default(),
+            build_args: build_args.clone(),
+            labels: labels(facts, configured, &given_labels, oci, name, &mut warnings)?,
+            annotations: annotations(facts, configured, &given_annotations, name)?,
+            platforms: if platforms.is_empty() { of_target() } else { platforms.clone() },
+            cache_from,
+            cache_to,
+            attestations: attestations.clone(),
+            weight: weight(plan, configured, target),
+            output,
+            ..TargetRequest::new(name, target.stage.as_str())
+        });
+    }
+    shell.warn_all(&warnings);
+    Ok(requests)
+}
+
+/// References must say where a push goes; Docker Hub takes images of nobody in the place where those without any
+/// path are.
+fn check_registries(tags: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
+    let untagged = tags.iter().filter(|(_, references)| references.is_empty());
+    let untagged = untagged.map(|(target, _)| RequestError::NoTag { target: target.clone() });
+    let official = tags.values().flatten().filter(|reference| is_official(reference));
+    let official = official.map(|reference| RequestError::NoRegistry { reference: reference.clone() });
+    let errors: Vec<_> = untagged.chain(official).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Failure::all(errors)) }
+}
+
+/// How many jobs a target takes: what is configured for it, or for the packages that are built on the way to it. Those
+/// may run at the same time, so that their weights add up.
+fn weight(plan: &BuildPlan, images: &config::Images, target: &drydock_plan::Target) -> u32 {
+    let own = images.target_weights.get(&target.name).copied();
+    if let Some(own) = own {
+        return own;
+    }
+    let mut seen: BTreeSet<&StageId> = BTreeSet::new();
+    let mut open = vec![&target.stage];
+    let mut sum: u32 = 0;
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let Some(stage) = plan.stage(id) else { continue };
+        if let StageKind::Build(build) = &stage.kind
+            && let Some(weight) = images.package_weights.get(&build.package)
+        {
+            sum = sum.saturating_add(*weight);
+        }
+        open.extend(stage.needs());
+    }
+    sum.max(1)
 }
 
 /// As many targets at once as there are processors: most builds keep one busy.
@@ -124,24 +220,6 @@ fn context(loaded: &Loaded, plan: &BuildPlan) -> Vec<ContextEntry> {
         },
     });
     entries.collect()
-}
-
-/// `NAME=value`, and `NAME` from the environment, as Docker has it.
-fn build_arguments(arguments: &[String]) -> Result<BTreeMap<String, String>, RequestError> {
-    let mut values = BTreeMap::new();
-    for argument in arguments {
-        let (name, value) = if let Some((name, value)) = argument.split_once('=') {
-            (name, value.to_owned())
-        } else {
-            let value = std::env::var(argument).map_err(|_| RequestError::Unset { name: argument.clone() })?;
-            (argument.as_str(), value)
-        };
-        if name.is_empty() {
-            return Err(RequestError::BuildArgument { argument: argument.clone() });
-        }
-        values.insert(name.to_owned(), value);
-    }
-    Ok(values)
 }
 
 /// Build arguments that no stage reads.
@@ -173,10 +251,10 @@ fn arguments_of(stage: &Stage) -> Vec<&str> {
 }
 
 /// The secrets that the plan mounts: as given, else from where they usually are.
-fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Secret>, RequestError> {
+fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Secret>, Failure> {
     let mut secrets: BTreeMap<String, SecretSource> = BTreeMap::new();
     for argument in given {
-        let secret = parse_secret(argument)?;
+        let secret = values::secret(argument)?;
         secrets.insert(secret.id, secret.source);
     }
     for stage in &plan.stages {
@@ -203,7 +281,7 @@ fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Se
                     let name = variable(id);
                     if std::env::var_os(&name).is_none() {
                         let package = build.package.to_string();
-                        return Err(RequestError::SecretMissing { id: id.clone(), package });
+                        return Err(RequestError::SecretMissing { id: id.clone(), package }.into());
                     }
                     secrets.insert(id.clone(), SecretSource::Env(name));
                 }
@@ -212,24 +290,6 @@ fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Se
         }
     }
     Ok(secrets.into_iter().map(|(id, source)| Secret { id, source }).collect())
-}
-
-/// `id=token,env=TOKEN`, `id=token,src=FILE`, or `id=TOKEN`, which is read from the environment variable `TOKEN`.
-fn parse_secret(argument: &str) -> Result<Secret, RequestError> {
-    let wrong = |reason| RequestError::Secret { argument: argument.to_owned(), reason };
-    let (mut id, mut source) = (None, None);
-    for part in argument.split(',') {
-        match part.split_once('=') {
-            Some(("id", value)) => id = Some(value.to_owned()),
-            Some(("env", value)) => source = Some(SecretSource::Env(value.to_owned())),
-            Some(("src" | "source", value)) => source = Some(SecretSource::File(PathBuf::from(value))),
-            Some(("type", "file" | "env")) => {}
-            _ => return Err(wrong("it has parts other than `id`, `env` and `src`")),
-        }
-    }
-    let id = id.filter(|id| !id.is_empty()).ok_or_else(|| wrong("it has no `id`"))?;
-    let source = source.unwrap_or_else(|| SecretSource::Env(id.clone()));
-    Ok(Secret { id, source })
 }
 
 /// `sentry-token` is read from `SENTRY_TOKEN`, here as in the bake file.
@@ -257,7 +317,8 @@ fn cache_folder() -> Option<PathBuf> {
 /// How a stage is shown.
 fn spec(stage: &Stage) -> RowSpec {
     let origin = origin(stage);
-    RowSpec { stage: stage.id.as_str().to_owned(), label: origin.label, kind: origin.kind }
+    let needs = stage.needs().into_iter().map(|id| id.as_str().to_owned()).collect();
+    RowSpec { stage: stage.id.as_str().to_owned(), label: origin.label, kind: origin.kind, needs }
 }
 
 fn origins(plan: &BuildPlan) -> BTreeMap<String, StageOrigin> {

@@ -5,6 +5,7 @@
 
 mod command;
 mod error;
+mod image;
 mod read;
 mod source;
 mod value;
@@ -19,6 +20,7 @@ use drydock_plan::Settings;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use error::ConfigError;
+pub(crate) use image::{ImageSettings, Images, OciLabel};
 use source::Source;
 use value::Reader;
 
@@ -30,6 +32,8 @@ pub(crate) const FILE_NAME: &str = "drydock.toml";
 pub(crate) struct Config {
     /// The settings, resolved.
     pub(crate) settings: Settings,
+    /// How images are called and labelled, and where their caches are.
+    pub(crate) images: Images,
     /// The file they came from; `None` when there is none.
     pub(crate) file: Option<Utf8PathBuf>,
     text: Option<Text>,
@@ -64,6 +68,7 @@ impl Config {
             source: source.text.as_str().into(),
             errors: Vec::new(),
             named: Vec::new(),
+            images: Images::default(),
         };
         let (document, syntax) = DeTable::parse_recoverable(&source.text);
         for error in syntax {
@@ -88,7 +93,7 @@ impl Config {
             return Err(reader.errors);
         }
         let text = Text { path: reader.path, source: reader.source, packages: reader.named };
-        Ok(Self { settings, file: Some(source.file.clone()), text: Some(text) })
+        Ok(Self { settings, images: reader.images, file: Some(source.file.clone()), text: Some(text) })
     }
 
     /// The names in the configuration that are no member of the workspace.

@@ -7,17 +7,34 @@ use drydock_plan::{
 use toml::de::{DeTable, DeValue};
 
 use super::command::{SplitError, split};
+use super::image::ImageSettings;
 use super::value::{Key, Reader, Value};
 
 const TABLES: &[&str] = &["workspace", "package", "target"];
 
 /// The keys of `[workspace]`.
-pub(crate) const WORKSPACE: &[&str] =
-    &["node", "image", "static-image", "root-files", "install", "root-dependencies", "env", "infer-targets"];
+pub(crate) const WORKSPACE: &[&str] = &[
+    "node",
+    "image",
+    "static-image",
+    "root-files",
+    "install",
+    "root-dependencies",
+    "env",
+    "infer-targets",
+    "registry",
+    "tags",
+    "labels",
+    "oci-labels",
+    "annotations",
+    "platforms",
+    "cache-from",
+    "cache-to",
+];
 
 /// The keys of `[package.NAME]`.
 pub(crate) const PACKAGE: &[&str] =
-    &["build", "outputs", "root-files", "exclude", "lifecycle", "depends-on", "env", "args", "secrets"];
+    &["build", "outputs", "root-files", "exclude", "lifecycle", "depends-on", "env", "args", "secrets", "weight"];
 
 /// The keys of `[target.NAME]`.
 pub(crate) const TARGET: &[&str] = &[
@@ -35,6 +52,15 @@ pub(crate) const TARGET: &[&str] = &[
     "args",
     "healthcheck",
     "image",
+    "weight",
+    "registry",
+    "tags",
+    "labels",
+    "oci-labels",
+    "annotations",
+    "platforms",
+    "cache-from",
+    "cache-to",
 ];
 
 impl Reader {
@@ -96,7 +122,11 @@ impl Reader {
     }
 
     fn workspace(&mut self, table: &DeTable<'_>, settings: &mut Settings) {
+        let mut images = ImageSettings::default();
         for (key, value) in table {
+            if self.image_key(key, value, &mut images) {
+                continue;
+            }
             match &**key.get_ref() {
                 "node" => settings.node = self.version("node", value),
                 "image" => settings.image = self.image("image", value),
@@ -121,6 +151,7 @@ impl Reader {
                 _ => self.unknown(key, "`[workspace]`", WORKSPACE),
             }
         }
+        self.images.all = images;
     }
 
     fn root_dependencies(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
@@ -158,6 +189,11 @@ impl Reader {
                 "env" => settings.env = self.environment("env", value),
                 "args" => settings.args = self.arguments("args", value),
                 "secrets" => settings.secrets = self.texts("secrets", value),
+                "weight" => {
+                    if let Some(weight) = self.weight(value) {
+                        self.images.package_weights.insert(PackageName::new(name.get_ref()), weight);
+                    }
+                }
                 _ => self.unknown(key, &format!("`[package.{}]`", quoted(name.get_ref())), PACKAGE),
             }
         }
@@ -166,7 +202,11 @@ impl Reader {
 
     fn target_settings(&mut self, name: &Key<'_>, table: &DeTable<'_>) -> TargetSettings {
         let mut settings = TargetSettings::default();
+        let mut images = ImageSettings::default();
         for (key, value) in table {
+            if self.image_key(key, value, &mut images) {
+                continue;
+            }
             match &**key.get_ref() {
                 "package" => settings.package = self.package("package", value),
                 "kind" => {
@@ -185,9 +225,15 @@ impl Reader {
                 "args" => settings.args = self.arguments("args", value),
                 "healthcheck" => settings.healthcheck = self.healthcheck(value),
                 "image" => settings.image = self.image("image", value),
+                "weight" => {
+                    if let Some(weight) = self.weight(value) {
+                        self.images.target_weights.insert(TargetName::new(name.get_ref()), weight);
+                    }
+                }
                 _ => self.unknown(key, &format!("`[target.{}]`", name.get_ref()), TARGET),
             }
         }
+        self.images.targets.insert(TargetName::new(name.get_ref()), images);
         settings
     }
 

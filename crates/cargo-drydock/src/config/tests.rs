@@ -35,6 +35,14 @@ fn every_documented_key_is_read() {
         production = "strict"
         env = { CI = true, HEAP = 4096, NAME = "x" }
         infer-targets = false
+        registry = "ghcr.io/acme/"
+        tags = ["{target}:{git.short}"]
+        labels = { "org.example.team" = "shop" }
+        oci-labels = true
+        annotations = { "org.example.run" = "{git.sha}" }
+        platforms = ["amd64", "linux/arm64/v8"]
+        cache-from = ["type=registry,ref=ghcr.io/acme/cache:{target}"]
+        cache-to = ["type=gha,mode=max"]
 
         [package."@acme/lib"]
         build = "compile"
@@ -46,6 +54,7 @@ fn every_documented_key_is_read() {
         env = { A = "b" }
         args = ["COMMIT", "BRANCH=main"]
         secrets = ["token"]
+        weight = 2
 
         [package.other]
         build = false
@@ -65,10 +74,15 @@ fn every_documented_key_is_read() {
         args = { COMMIT = "unknown" }
         healthcheck = "/health"
         image = "node:22"
+        weight = 3
+        tags = []
+        labels = { "org.example.team" = "" }
+        oci-labels = ["created"]
         "#,
     )
     .expect("valid");
     insta::assert_debug_snapshot!(config.settings);
+    insta::assert_debug_snapshot!(config.images);
 }
 
 #[test]
@@ -117,7 +131,7 @@ kind = "stat"
     6:2 config-unknown-key: unknown key `packages` in the configuration (did you mean `package`?)
     9:11 config-type: `outputs` is a string (write a list of strings)
     10:9 config-value: `build` must be the name of a script, or `false` (leave it out to run the script `build`)
-    11:1 config-unknown-key: unknown key `zzz` in `[package."@acme/lib"]` (it takes `build`, `outputs`, `root-files`, `exclude`, `lifecycle`, `depends-on`, `env`, `args` and `secrets`)
+    11:1 config-unknown-key: unknown key `zzz` in `[package."@acme/lib"]` (it takes `build`, `outputs`, `root-files`, `exclude`, `lifecycle`, `depends-on`, `env`, `args`, `secrets` and `weight`)
     13:9 config-value: `API` cannot be the name of a target (begin with a lowercase letter, go on with lowercase letters, digits, `.`, `_` and `-`; `package` takes the name of the package)
     17:8 config-value: `port` is no port (write a whole number from 1 to 65535)
     18:11 config-value: `command` is not a program and its arguments (no shell runs it, so `&` would mean nothing; write ["sh", "-c", "…"] to have one)
@@ -129,6 +143,46 @@ kind = "stat"
     23:20 config-value: `tini; rm` is not the name of a system package (name one package of the image's own package manager, like `tini`)
     24:8 config-value: `kind` cannot be `stat` (write `"service"` or `"static"`)
     "#);
+}
+
+#[test]
+fn mistakes_about_images_have_a_place_and_a_way_out() {
+    insta::assert_snapshot!(mistakes(
+        r#"[workspace]
+registry = "https://ghcr.io"
+tags = ["{targt}", "{sha}", "{nothing}", "{target"]
+labels = { "" = "x", "a" = "{versoin}", "b" = 1 }
+oci-labels = ["sorce"]
+platforms = ["linux/amd46"]
+cache-from = ["type=registri,ref=x", "ref=x", "x=y,z"]
+
+[package.x]
+weight = 0
+
+[target.api]
+weight = "much"
+oci-labels = "yes"
+registri = "x"
+"#
+    ), @"
+    2:12 config-value: `https://ghcr.io` is not a registry (write its name, perhaps with a path: `ghcr.io/acme`, `localhost:5000`)
+    3:9 config-value: `{targt}` means nothing (did you mean `{target}`?)
+    3:20 config-value: `{sha}` means nothing (did you mean `{git.sha}`?)
+    3:29 config-value: `{nothing}` means nothing (`{target}`, `{version}`, `{git.sha}`, `{git.short}` and `{git.branch}` can stand in braces)
+    3:42 config-value: a brace is not closed (write `{target}`)
+    4:12 config-value: `` is not the name of a label (name it like `org.example.team`)
+    4:28 config-value: `{versoin}` means nothing (did you mean `{version}`?)
+    4:47 config-type: `labels.b` is an integer (write a string)
+    5:15 config-value: `oci-labels` cannot be `sorce` (did you mean `source`?)
+    6:14 config-value: `linux/amd46` is not a platform (did you mean `linux/amd64`?)
+    7:15 config-value: `type=registri,ref=x` is not a cache: there is no type `registri` (did you mean `type=registry`?)
+    7:38 config-value: `ref=x` is not a cache: it has no `type` (write `type=registry,ref=NAME`, `type=gha`, `type=inline` or `type=local,dest=FOLDER`)
+    7:47 config-value: `x=y,z` is not a cache: a part of it has no `=` (write `type=registry,ref=NAME`, `type=gha`, `type=inline` or `type=local,dest=FOLDER`)
+    10:10 config-value: `weight` is not a number of jobs (write a whole number from 1: how many of the `--jobs` it takes)
+    13:10 config-value: `weight` is not a number of jobs (write a whole number from 1: how many of the `--jobs` it takes)
+    14:14 config-type: `oci-labels` is a string (write `true` or a list of labels)
+    15:1 config-unknown-key: unknown key `registri` in `[target.api]` (did you mean `registry`?)
+    ");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::ConfigError;
+use super::image::Images;
 
 /// A key of a TOML table with its place.
 pub(super) type Key<'i> = Spanned<DeString<'i>>;
@@ -27,6 +28,8 @@ pub(super) struct Reader {
     pub(super) errors: Vec<ConfigError>,
     /// Packages that were named, and where.
     pub(super) named: Vec<(PackageName, Range<usize>)>,
+    /// What becomes of images, as far as it was read.
+    pub(super) images: Images,
 }
 
 impl Reader {
@@ -43,7 +46,7 @@ impl Reader {
         self.errors.push(ConfigError::UnknownKey { key: name, table: table.to_owned(), closest: near, known, snippet });
     }
 
-    fn wrong_type(&mut self, key: &str, expected: &str, value: &Value<'_>) {
+    pub(super) fn wrong_type(&mut self, key: &str, expected: &str, value: &Value<'_>) {
         let snippet = self.snippet(value.span(), "");
         let found = found(value.get_ref());
         self.errors.push(ConfigError::Type { key: key.to_owned(), found, expected: expected.to_owned(), snippet });

@@ -39,6 +39,8 @@ pub(crate) struct RowSpec {
     pub(crate) label: String,
     /// What it does.
     pub(crate) kind: RowKind,
+    /// The stages that it begins with or copies from.
+    pub(crate) needs: Vec<String>,
 }
 
 /// How far a stage is.
@@ -67,12 +69,16 @@ pub(crate) struct Row {
     pub(crate) since: Option<Instant>,
     /// The last step that began.
     pub(crate) step: Option<StepName>,
+    /// How much of a base image is there, in bytes, and how much there is.
+    pub(crate) pulled: Option<(u64, u64)>,
     /// The last line that a step wrote.
     pub(crate) output: Option<String>,
     /// How long each step ran.
     ran: BTreeMap<VertexDigest, Duration>,
     cached: BTreeSet<VertexDigest>,
     running: BTreeSet<VertexDigest>,
+    /// The layers of a base image, by name.
+    layers: BTreeMap<String, (u64, u64)>,
 }
 
 impl Row {
@@ -95,8 +101,12 @@ pub(crate) struct Board {
     pub(crate) targets_finished: usize,
     pub(crate) context: Option<ContextSummary>,
     pub(crate) transfer: Transfer,
+    /// What is waited for before anything was heard of a stage.
+    pub(crate) awaited: Option<String>,
     /// Work beside the stages: the context, metadata of base images, the export of images.
     pub(crate) beside: BTreeMap<VertexDigest, String>,
+    /// References that are being pushed, with the bytes of their layers: sent, and to be sent.
+    pub(crate) pushes: BTreeMap<String, BTreeMap<String, (u64, u64)>>,
     by_stage: BTreeMap<String, usize>,
     by_vertex: BTreeMap<VertexDigest, usize>,
 }
@@ -110,7 +120,9 @@ impl Board {
             state: RowState::Waiting,
             since: None,
             step: None,
+            pulled: None,
             output: None,
+            layers: BTreeMap::new(),
             ran: BTreeMap::new(),
             cached: BTreeSet::new(),
             running: BTreeSet::new(),
@@ -121,7 +133,9 @@ impl Board {
             targets_finished: 0,
             context: None,
             transfer: Transfer::default(),
+            awaited: None,
             beside: BTreeMap::new(),
+            pushes: BTreeMap::new(),
             by_stage,
             by_vertex: BTreeMap::new(),
         }
@@ -133,6 +147,26 @@ impl Board {
             Event::ContextReady(summary) => self.context = Some(*summary),
             Event::ContextSent(transfer) => self.transfer = *transfer,
             Event::TargetFinished(_) => self.targets_finished += 1,
+            Event::PushProgress(push) => {
+                let layers = self.pushes.entry(push.reference.clone()).or_default();
+                let (sent, total) = layers.entry(push.layer.clone()).or_default();
+                *sent = (*sent).max(push.current);
+                *total = (*total).max(push.total.unwrap_or_default());
+            }
+            Event::Pushed(pushed) => drop(self.pushes.remove(&pushed.reference)),
+            Event::VertexProgress(progress) => {
+                // Layers of a base image that is pulled are called by their digests.
+                if progress.part.starts_with("sha256:")
+                    && let Some(total) = progress.total.filter(|total| *total > 0)
+                    && let Some(index) = self.by_vertex.get(&progress.vertex)
+                {
+                    let row = &mut self.rows[*index];
+                    row.layers.insert(progress.part.clone(), (progress.current, total));
+                    let sum =
+                        |(all, totals): (u64, u64), (current, total): &(u64, u64)| (all + current, totals + total);
+                    row.pulled = Some(row.layers.values().fold((0, 0), sum));
+                }
+            }
             Event::VertexStarted(started) => match &started.name {
                 VertexName::Step(step) => {
                     let index = *self.by_stage.get(step.stage.as_deref()?)?;

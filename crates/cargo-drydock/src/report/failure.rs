@@ -79,9 +79,23 @@ pub(crate) fn step_failure(
         message: format!("{what}: {how}"),
         snippets,
         notes,
-        help: by_hand.map(|command| format!("run `{command}` to see it without Docker")),
+        help: help(failure).or_else(|| by_hand.map(|command| format!("run `{command}` to see it without Docker"))),
     };
     (tail(failure), diagnostic)
+}
+
+/// What to do about it, where what the daemon or the step says tells that.
+fn help(failure: &StepFailure) -> Option<String> {
+    let foreign = "exec format error";
+    let is_foreign = failure.message.contains(foreign) || failure.log_tail.iter().any(|line| line.contains(foreign));
+    if is_foreign {
+        return Some(
+            "the daemon's machine cannot run programs of that platform: install QEMU's emulation \
+             (`docker run --privileged --rm tonistiigi/binfmt --install all`), or build for its own"
+                .to_owned(),
+        );
+    }
+    failure.help()
 }
 
 /// The last lines that the step wrote, under a heading.

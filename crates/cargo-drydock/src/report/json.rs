@@ -1,15 +1,11 @@
 //! A build as JSON lines: one object a line, each with a `reason`.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use drydock_build::{
-    BuildOutcome, Event, LogStream, StepFailure, StepName, TargetName, TargetResult, VertexDigest, VertexName,
-};
+use drydock_build::{Event, LogStream, StepFailure, StepName, TargetName, TargetResult, VertexDigest, VertexName};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 use super::failure::FailureContext;
-use super::{Built, Reporter, RowSpec};
+use super::{Ending, Reporter, RowSpec};
 use crate::shell::Shell;
 
 /// The version of the stream. It changes when something that is there changes its meaning or goes away.
@@ -67,6 +63,7 @@ pub(crate) enum Stream<'a> {
     BuildFinished {
         success: bool,
         seconds: f64,
+        critical_path: Vec<LinkLine<'a>>,
         context_files: u64,
         context_bytes: u64,
         sent_files: u64,
@@ -79,6 +76,13 @@ pub(crate) struct StageLine<'a> {
     stage: &'a str,
     kind: &'static str,
     label: &'a str,
+}
+
+/// A stage of the chain that the build waited for.
+#[derive(Debug, Serialize)]
+pub(crate) struct LinkLine<'a> {
+    stage: &'a str,
+    seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +102,7 @@ pub(crate) enum ResultLine<'a> {
         tags: &'a [String],
         image_id: Option<&'a str>,
         digest: Option<&'a str>,
+        output: Option<&'a str>,
         size: Option<u64>,
         cached_steps: u32,
         run_steps: u32,
@@ -135,13 +140,8 @@ impl JsonStream {
     }
 
     /// Writes what became of the targets, and the last line.
-    pub(crate) fn end(
-        outcome: &BuildOutcome,
-        built: &[Built],
-        elapsed: Duration,
-        context: &FailureContext,
-        shell: &mut Shell,
-    ) {
+    pub(crate) fn end(ending: &Ending<'_>, shell: &mut Shell) {
+        let Ending { outcome, built, elapsed, chain, push_failed, context } = ending;
         for target in &outcome.targets {
             let name = target.target.as_str();
             let result = match &target.result {
@@ -149,8 +149,9 @@ impl JsonStream {
                     let details = built.iter().find(|built| built.target == name);
                     ResultLine::Built {
                         tags: details.map(|built| built.tags.as_slice()).unwrap_or_default(),
-                        image_id: image.image_id.as_deref(),
-                        digest: image.digest.as_deref(),
+                        image_id: details.and_then(|built| built.image_id.as_deref()),
+                        digest: details.and_then(|built| built.digest.as_deref()),
+                        output: details.and_then(|built| built.place.as_deref()),
                         size: details.and_then(|built| built.size),
                         cached_steps: image.cached_steps,
                         run_steps: image.run_steps,
@@ -164,8 +165,12 @@ impl JsonStream {
             write(&Stream::TargetFinished { target: name, result, seconds }, shell);
         }
         let last = Stream::BuildFinished {
-            success: outcome.is_success(),
+            success: outcome.is_success() && !push_failed,
             seconds: elapsed.as_secs_f64(),
+            critical_path: chain
+                .iter()
+                .map(|link| LinkLine { stage: &link.stage, seconds: link.ran.as_secs_f64() })
+                .collect(),
             context_files: outcome.context.files,
             context_bytes: outcome.context.bytes,
             sent_files: outcome.transfer.files,
@@ -190,6 +195,8 @@ fn failed<'a>(failure: &'a StepFailure, context: &'a FailureContext) -> ResultLi
 }
 
 impl Reporter for JsonStream {
+    fn waits_for(&mut self, _what: &str, _shell: &mut Shell) {}
+
     fn event(&mut self, event: &Event, shell: &mut Shell) {
         match event {
             Event::ContextReady(summary) => {

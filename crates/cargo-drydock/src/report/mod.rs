@@ -4,9 +4,11 @@
 //! nothing of how they came about.
 
 mod board;
+mod clock;
 mod failure;
 mod json;
 mod plain;
+mod raw;
 mod summary;
 mod tty;
 pub(crate) mod units;
@@ -19,12 +21,15 @@ use crate::args::ProgressMode;
 use crate::shell::{Shell, Verbosity};
 
 pub(crate) use board::{RowKind, RowSpec};
+pub(crate) use clock::Clock;
 pub(crate) use failure::{FailureContext, StageOrigin, step_failure};
 pub(crate) use json::JsonStream;
-pub(crate) use summary::{Built, summary};
+pub(crate) use summary::{Built, Ending, summary};
 
 /// Shows a build while it runs.
 pub(crate) trait Reporter {
+    /// Says what is waited for, until the next event.
+    fn waits_for(&mut self, what: &str, shell: &mut Shell);
     /// Takes in what happened.
     fn event(&mut self, event: &Event, shell: &mut Shell);
     /// Time has passed: clocks may be redrawn.
@@ -42,6 +47,7 @@ pub(crate) fn reporter(
 ) -> Option<Box<dyn Reporter>> {
     let board = board::Board::new(specs, targets);
     let mode = match mode {
+        ProgressMode::Rawjson => ProgressMode::Rawjson,
         _ if shell.verbosity() == Verbosity::Quiet => ProgressMode::Quiet,
         ProgressMode::Auto if std::io::stderr().is_terminal() && !is_dumb() => ProgressMode::Tty,
         ProgressMode::Auto => ProgressMode::Plain,
@@ -53,6 +59,7 @@ pub(crate) fn reporter(
             let verbose = shell.verbosity() == Verbosity::Verbose;
             Some(Box::new(plain::Plain::new(plain::in_github_actions(), verbose)))
         }
+        ProgressMode::Rawjson => Some(Box::new(raw::Raw)),
         ProgressMode::Quiet => None,
     }
 }

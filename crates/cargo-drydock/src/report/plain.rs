@@ -11,6 +11,8 @@ use crate::shell::{FAINT, Shell, WRONG};
 
 /// A step that is silent for so long is said to run.
 const SILENCE: Duration = Duration::from_millis(300);
+/// What is waited for so long is said.
+const WAITING: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Plain {
@@ -18,6 +20,8 @@ pub(super) struct Plain {
     /// Whether what package managers say of every download is shown too.
     all: bool,
     running: BTreeMap<VertexDigest, Running>,
+    /// What is waited for, and since when; nothing once it was said.
+    awaited: Option<(String, Instant)>,
 }
 
 struct Running {
@@ -37,7 +41,7 @@ pub(super) fn in_github_actions() -> bool {
 
 impl Plain {
     pub(super) fn new(groups: bool, all: bool) -> Self {
-        Self { groups, all, running: BTreeMap::new() }
+        Self { groups, all, running: BTreeMap::new(), awaited: None }
     }
 
     fn log(&mut self, vertex: &VertexDigest, text: &str, shell: &mut Shell) {
@@ -76,7 +80,14 @@ fn place(name: &str) -> &str {
 }
 
 impl Reporter for Plain {
+    fn waits_for(&mut self, what: &str, _shell: &mut Shell) {
+        self.awaited = Some((what.to_owned(), Instant::now()));
+    }
+
     fn event(&mut self, event: &Event, shell: &mut Shell) {
+        if matches!(event, Event::VertexStarted(_) | Event::Pushed(_)) {
+            self.awaited = None;
+        }
         match event {
             Event::ContextReady(summary) => shell
                 .status("Context", format!("{}, {}", units::count(summary.files, "file"), units::bytes(summary.bytes))),
@@ -122,11 +133,14 @@ impl Reporter for Plain {
     }
 
     fn tick(&mut self, shell: &mut Shell) {
+        if let Some((what, _)) = self.awaited.take_if(|(_, since)| since.elapsed() >= WAITING) {
+            shell.status("Waiting", format!("for {what}"));
+        }
         if self.groups {
             return;
         }
         for running in self.running.values_mut() {
-            if running.is_step && running.since.elapsed() >= SILENCE {
+            if running.since.elapsed() >= if running.is_step { SILENCE } else { WAITING } {
                 running.say(shell);
             }
         }

@@ -120,7 +120,9 @@ impl Tty {
         let mut text = units::fit(&plain_instruction(instruction), room);
         let mut faint = String::new();
         let left = room.saturating_sub(text.width());
-        if let Some(output) = row.output.as_deref().filter(|_| left >= 20) {
+        if let Some((pulled, total)) = row.pulled.filter(|_| instruction.starts_with("FROM ") && left >= 20) {
+            faint = format!("  {} of {}", units::bytes(pulled), units::bytes(total));
+        } else if let Some(output) = row.output.as_deref().filter(|_| left >= 20) {
             faint = format!("  {}", units::fit(anstream::adapter::strip_str(output).to_string().trim(), left - 2));
         } else {
             text = units::pad(&text, room);
@@ -162,16 +164,44 @@ impl Tty {
         format!("{UNDERWAY}{:>12}{UNDERWAY:#} {bar} {facts} {elapsed:>7}", "Building")
     }
 
-    /// What goes on when no stage moves.
+    /// What goes on when no stage moves: never is there nothing to name.
     fn beside(&self) -> Option<String> {
-        let name = self.board.beside.values().next()?;
-        Some(if name.contains("load build context") {
-            format!("sending the context ({})", units::bytes(self.board.transfer.bytes))
-        } else if name.starts_with("exporting") {
-            "writing the image".to_owned()
-        } else {
-            name.trim_start_matches("[internal] ").to_owned()
-        })
+        if let Some((reference, layers)) = self.board.pushes.first_key_value() {
+            let sum = |(all, totals): (u64, u64), (current, total): &(u64, u64)| (all + current, totals + total);
+            let (sent, total) = layers.values().fold((0, 0), sum);
+            let more = match self.board.pushes.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            return Some(format!("pushing {reference}{more} ({} of {})", units::bytes(sent), units::bytes(total)));
+        }
+        if let Some(name) = self.board.beside.values().next() {
+            return Some(if name.contains("load build context") {
+                format!("sending the context ({})", units::bytes(self.board.transfer.bytes))
+            } else {
+                in_words(name)
+            });
+        }
+        let awaited = self.board.awaited.as_ref().filter(|_| self.board.active().is_empty())?;
+        Some(format!("waiting for {awaited}"))
+    }
+}
+
+/// What BuildKit does beside the steps, as a person would say it.
+fn in_words(name: &str) -> String {
+    let image = |name: &str| name.trim_start_matches("docker.io/library/").trim_start_matches("docker.io/").to_owned();
+    if let Some(name) = name.strip_prefix("[internal] load metadata for ") {
+        format!("asking the registry for {}", image(name))
+    } else if let Some(rest) = name.strip_prefix("[auth] ") {
+        format!("logging in for {}", rest.split(' ').next().unwrap_or(rest))
+    } else if let Some(cache) = name.strip_prefix("importing cache manifest from ") {
+        format!("reading the cache {cache}")
+    } else if name.starts_with("exporting cache") {
+        "writing the cache".to_owned()
+    } else if name.starts_with("exporting") {
+        "writing the image".to_owned()
+    } else {
+        name.trim_start_matches("[internal] ").to_owned()
     }
 }
 
@@ -196,6 +226,11 @@ fn size() -> (usize, usize) {
 }
 
 impl Reporter for Tty {
+    fn waits_for(&mut self, what: &str, _shell: &mut Shell) {
+        self.board.awaited = Some(what.to_owned());
+        self.draw();
+    }
+
     fn event(&mut self, event: &Event, _shell: &mut Shell) {
         if self.verbose
             && let Event::Log(line) = event

@@ -1,0 +1,91 @@
+//! `--metadata-file`: what was built, in the form in which `docker buildx bake` writes it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use base64::Engine as _;
+use drydock_build::{BuildOutcome, TargetResult};
+use serde_json::{Map, Value};
+
+use super::publish::Published;
+use crate::reference::with_tag;
+
+const DIGEST: &str = "containerimage.digest";
+const CONFIG_DIGEST: &str = "containerimage.config.digest";
+const NAME: &str = "image.name";
+
+/// The document: what the exporter answered of each target that is done, by target. With a push, only what was pushed
+/// is done, and its digest is the registry's.
+pub(super) fn document(
+    outcome: &BuildOutcome,
+    published: &Published,
+    push: bool,
+    tags: &BTreeMap<String, Vec<String>>,
+) -> Value {
+    let mut document = Map::new();
+    for target in &outcome.targets {
+        let TargetResult::Built(built) = &target.result else { continue };
+        let name = target.target.as_str();
+        let references = tags.get(name).map(Vec::as_slice).unwrap_or_default();
+        let pushed = references.iter().find_map(|reference| published.pushed.get(reference));
+        let complete = references.iter().all(|reference| published.pushed.contains_key(reference));
+        if push && !complete {
+            continue;
+        }
+        let answered = published.metadata.get(name).unwrap_or(&built.metadata);
+        let mut fields: BTreeMap<String, Value> =
+            answered.iter().map(|(key, value)| (key.clone(), decoded(value))).collect();
+        if let Some(digest) = pushed.and_then(|pushed| pushed.digest.as_ref()) {
+            // The store that is Docker's own knows the image by its configuration until a registry has it.
+            if let Some(before) = fields.get(DIGEST).filter(|before| before.as_str() != Some(digest)).cloned() {
+                fields.entry(CONFIG_DIGEST.to_owned()).or_insert(before);
+            }
+            fields.insert(DIGEST.to_owned(), digest.clone().into());
+        }
+        if !references.is_empty() && !fields.contains_key(NAME) {
+            let names: Vec<String> = references.iter().map(|reference| with_tag(reference)).collect();
+            fields.insert(NAME.to_owned(), names.join(",").into());
+        }
+        document.insert(name.to_owned(), fields.into_iter().collect::<Map<_, _>>().into());
+    }
+    document.into()
+}
+
+/// Some values are JSON in base64, as gRPC carries nothing but text.
+fn decoded(value: &str) -> Value {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(value).ok();
+    let json = bytes.and_then(|bytes| serde_json::from_slice::<Map<String, Value>>(&bytes).ok());
+    json.filter(|object| !object.is_empty()).map_or_else(|| value.into(), Value::Object)
+}
+
+/// Writes the document. The file is replaced as a whole.
+pub(super) fn write(path: &Path, document: &Value) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(document).expect("JSON");
+    text.push('\n');
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // A later step of the pipeline may be another user.
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_are_json_are_unpacked() {
+        let descriptor = base64::engine::general_purpose::STANDARD.encode(r#"{"digest":"sha256:ab"}"#);
+        assert_eq!(decoded(&descriptor)["digest"], "sha256:ab");
+        for text in ["sha256:ab", "docker.io/library/api:latest", "", "e30="] {
+            assert_eq!(decoded(text), text);
+        }
+    }
+}
