@@ -41,11 +41,19 @@ impl StateDir {
                 path.display()
             );
         }
-        let longest = path.join(LONGEST_SOCKET);
-        if longest.as_os_str().len() > SOCKET_PATH_LIMIT {
-            bail!("`{}` is too long for a Unix socket; set DRYDOCK_DEV_DIR to a shorter path", path.display());
+        Self(path).checked()
+    }
+
+    /// A state folder of its own inside this one.
+    pub(crate) fn inner(&self, name: &str) -> Result<Self> {
+        Self(self.join(name)).checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        if self.join(LONGEST_SOCKET).as_os_str().len() > SOCKET_PATH_LIMIT {
+            bail!("`{}` is too long for a Unix socket; set DRYDOCK_DEV_DIR to a shorter path", self.0.display());
         }
-        Ok(Self(path))
+        Ok(self)
     }
 
     /// A path below the state folder.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements that the documentation quotes.
 
+mod driver;
 mod generate;
 mod history;
 mod librechat;
@@ -32,7 +33,7 @@ enum Subject {
     /// Planning generated workspaces of 100, 1,000 and 10,000 packages
     Plan,
     /// The driver against `docker buildx bake`
-    Driver,
+    Driver(driver::Args),
     /// `LibreChat`: cold, unchanged and edited builds against its own Dockerfile
     Librechat(librechat::Args),
     /// Pruning and sealing large lockfiles
@@ -45,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     match args.subject {
         Subject::Compare { runs, commands } => compare(runs, &commands),
         Subject::Plan => plan::run(),
-        Subject::Driver => not_there("driver"),
+        Subject::Driver(args) => driver::run(&args),
         Subject::Librechat(args) => librechat::run(&args),
         Subject::Lockfile => not_there("lockfile"),
         Subject::History(args) => history::run(&args),

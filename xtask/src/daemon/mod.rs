@@ -4,6 +4,7 @@
 //! and pid file under the state folder. It is started on nobody else's paths and stopped by its pid
 //! file only.
 
+mod beside;
 mod packages;
 
 use std::fs::File;
@@ -19,7 +20,10 @@ use serde_json::json;
 use crate::engine::{self, Engine};
 use crate::host;
 use crate::state::StateDir;
-use packages::{Source, Unpacked, unpacked};
+use packages::{Unpacked, unpacked};
+
+pub(crate) use beside::{Beside, Store};
+pub(crate) use packages::Source;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -122,7 +126,7 @@ fn up_with(state: &StateDir, from: Option<Source>, own: bool) -> Result<Up> {
     remove_stale(state)?;
     let docker = unpacked(state, from)?;
     host::ensure_programs(&[("iptables", "iptables"), ("runc", "runc"), ("setsid", "util-linux")])?;
-    start(state, &docker)?;
+    start(state, &docker, &Setup::default())?;
     let engine = wait_until_it_answers(state)?;
     eprintln!("  started Docker {} at {}", engine.version()?, engine.host);
     Ok(Up { engine, started: true })
@@ -231,10 +235,24 @@ fn unmount_below(state: &StateDir) -> Result<()> {
     Ok(())
 }
 
-fn start(state: &StateDir, docker: &Unpacked) -> Result<()> {
+/// What a daemon is told beyond where its things are.
+#[derive(Default)]
+struct Setup {
+    /// More of its configuration file.
+    configuration: serde_json::Map<String, serde_json::Value>,
+    /// What its containers are called in a containerd of the system's; the usual name without it.
+    namespace: Option<String>,
+}
+
+fn start(state: &StateDir, docker: &Unpacked, setup: &Setup) -> Result<()> {
     write_client(state, docker)?;
-    let configuration = state.join("daemon.json");
-    fs_err::write(&configuration, serde_json::to_string_pretty(&daemon_configuration())?)?;
+    let path = state.join("daemon.json");
+    let mut configuration = daemon_configuration();
+    for (key, value) in &setup.configuration {
+        configuration[key] = value.clone();
+    }
+    fs_err::write(&path, serde_json::to_string_pretty(&configuration)?)?;
+    let (configuration, namespace) = (path, setup.namespace.as_deref().unwrap_or("drydock-dev"));
     let log = File::create(log_path(state)).context("cannot create the daemon's log")?;
     let path = format!(
         "PATH={}:{}:{}:/usr/local/sbin:/usr/sbin:/sbin",
@@ -258,8 +276,8 @@ fn start(state: &StateDir, docker: &Unpacked) -> Result<()> {
         .arg(pid_path(state))
         .args(["--host", &engine::own_host(state)])
         // Where a system containerd runs, dockerd uses it; its containers stay apart in there.
-        .args(["--containerd-namespace", "drydock-dev"])
-        .args(["--containerd-plugins-namespace", "drydock-dev-plugins"])
+        .args(["--containerd-namespace", namespace])
+        .args(["--containerd-plugins-namespace", &format!("{namespace}-plugins")])
         .arg("--userland-proxy-path")
         .arg(docker.root.join("usr/sbin/docker-proxy"));
     let init = ["usr/bin/tini-static", "usr/bin/tini"].map(|init| docker.root.join(init));
