@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Two services that need a library each, of which nothing comes from a registry. `build` is what the library of
 /// `left` is built with. The word makes every step new to the daemon.
-fn two_services(word: &str, build: &str) -> Fixture {
+pub(crate) fn two_services(word: &str, build: &str) -> Fixture {
     let fixture = Fixture::new(
         r"
 //- .nvmrc
@@ -58,7 +58,7 @@ fn two_services(word: &str, build: &str) -> Fixture {
     fixture
 }
 
-const WORKS: &str = "mkdir -p dist && cp index.js dist";
+pub(crate) const WORKS: &str = "mkdir -p dist && cp index.js dist";
 
 #[test]
 fn a_failing_build_script_is_told_with_all_that_one_needs_to_mend_it() {

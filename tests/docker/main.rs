@@ -4,13 +4,17 @@
 //! - [`drydock`]: runs of the binary, and what a build told.
 //! - [`docker`]: images and containers, through Docker's own client.
 //! - [`http`]: requests to what runs in a container.
+//! - [`registry`], [`npm`]: a registry of images, and one of npm packages.
 
 mod docker;
 mod drydock;
 mod http;
+mod npm;
+mod registry;
 
 mod examples;
 mod failure;
 mod prune;
+mod publish;
 mod same;
 mod scenarios;

@@ -117,6 +117,14 @@ fn build_help_tells_every_option() {
           --ssh <AGENT>
               An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
 
+          --network <NETWORK>
+              The network of steps
+
+              Possible values:
+              - default: The daemon's own
+              - host:    That of the daemon's machine
+              - none:    None
+
           --platform <PLATFORM>
               Build for these platforms, like `linux/amd64,linux/arm64` [default: the daemon's own]
 
@@ -152,7 +160,7 @@ fn build_help_tells_every_option() {
     Images:
       -t, --tag <TAG>
               Tag each image [default: `{target}`]. Can be given several times; `{target}`, `{version}`,
-              `{git.sha}`, `{git.short}` and `{git.branch}` are filled in
+              `{git.sha}`, `{git.short}`, `{git.branch}` and `{fingerprint}` are filled in
 
           --push
               Push the images, once every target is built

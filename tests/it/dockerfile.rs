@@ -13,12 +13,18 @@ fn it_is_printed() {
     # Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.
     # The files under .drydock/ are written with it.
 
-    # A registry that cannot be reached fails an install after about a minute, not ten.
+    # A registry that cannot be reached fails an install after about a minute, not ten. These settings are
+    # arguments, so that installs have them and no image does.
     FROM node:22-bookworm-slim AS base
     WORKDIR /app
-    ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=http \
-        npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000 \
-        npm_config_fetch_timeout=20000
+    ARG npm_config_audit=false
+    ARG npm_config_fund=false
+    ARG npm_config_update_notifier=false
+    ARG npm_config_loglevel=http
+    ARG npm_config_fetch_retries=2
+    ARG npm_config_fetch_retry_mintimeout=1000
+    ARG npm_config_fetch_retry_maxtimeout=5000
+    ARG npm_config_fetch_timeout=20000
 
     # Installs see manifests and lockfiles cut down to what they install, so that only a change of that
     # installs anew; the real manifests come with the sources.
@@ -60,16 +66,22 @@ fn it_is_written_with_what_it_needs_and_checked() {
     ----- stdout -----
     --- /dev/null
     +++ b/.drydock/Dockerfile
-    @@ -0,0 +1,35 @@
+    @@ -0,0 +1,41 @@
     +# Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.
     +# The files under .drydock/ are written with it.
     +
-    +# A registry that cannot be reached fails an install after about a minute, not ten.
+    +# A registry that cannot be reached fails an install after about a minute, not ten. These settings are
+    +# arguments, so that installs have them and no image does.
     +FROM node:22-bookworm-slim AS base
     +WORKDIR /app
-    +ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=http \
-    +    npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000 \
-    +    npm_config_fetch_timeout=20000
+    +ARG npm_config_audit=false
+    +ARG npm_config_fund=false
+    +ARG npm_config_update_notifier=false
+    +ARG npm_config_loglevel=http
+    +ARG npm_config_fetch_retries=2
+    +ARG npm_config_fetch_retry_mintimeout=1000
+    +ARG npm_config_fetch_retry_maxtimeout=5000
+    +ARG npm_config_fetch_timeout=20000
     +
     +# Installs see manifests and lockfiles cut down to what they install, so that only a change of that
     +# installs anew; the real manifests come with the sources.
@@ -279,7 +291,7 @@ fn what_is_stale_is_shown_as_a_difference() {
     ----- stdout -----
     --- a/docker/Dockerfile
     +++ b/docker/Dockerfile
-    @@ -32,4 +32,4 @@
+    @@ -38,4 +38,4 @@
      WORKDIR /app/api
      USER node
      EXPOSE 3000

@@ -7,4 +7,5 @@ mod daemon;
 mod dockerfile;
 mod documents;
 mod edges;
+mod images;
 mod support;

@@ -239,6 +239,9 @@ pub(crate) struct BuildArgs {
     /// An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
     #[arg(long, value_name = "AGENT")]
     pub(crate) ssh: Vec<String>,
+    /// The network of steps
+    #[arg(long, value_enum, value_name = "NETWORK", default_value_t, hide_default_value = true)]
+    pub(crate) network: NetworkMode,
     /// Build for these platforms, like `linux/amd64,linux/arm64` [default: the daemon's own]
     #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platforms: Vec<String>,
@@ -267,7 +270,7 @@ pub(crate) struct BuildArgs {
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct ImageArgs {
     /// Tag each image [default: `{target}`]. Can be given several times; `{target}`, `{version}`, `{git.sha}`,
-    /// `{git.short}` and `{git.branch}` are filled in
+    /// `{git.short}`, `{git.branch}` and `{fingerprint}` are filled in
     #[arg(short, long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
     /// Push the images, once every target is built
@@ -306,6 +309,17 @@ pub(crate) struct ImageArgs {
     /// Attest what the images hold: `true`, or `generator=IMAGE`
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) sbom: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum NetworkMode {
+    /// The daemon's own
+    #[default]
+    Default,
+    /// That of the daemon's machine
+    Host,
+    /// None
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -3,7 +3,7 @@
 use drydock_diagnostics::{Category, Diagnose, closest};
 
 /// What can stand in braces.
-pub(crate) const FIELDS: &[&str] = &["target", "version", "git.sha", "git.short", "git.branch"];
+pub(crate) const FIELDS: &[&str] = &["target", "version", "git.sha", "git.short", "git.branch", "fingerprint"];
 
 /// A template that cannot be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

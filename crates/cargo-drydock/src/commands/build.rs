@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use drydock_build::{BuildError, BuildOutcome, Builder, DaemonKind, Endpoint, Environment, Output, TargetResult};
-use drydock_diagnostics::Warning;
+use drydock_diagnostics::{Diagnose as _, Warning};
 
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
@@ -76,9 +76,7 @@ async fn drive(
         return Err(interrupted_failure(begun, shell));
     }
     match published.errors.into_iter().next() {
-        Some(error) if outcome.is_success() => {
-            Err(Failure::Reported(drydock_diagnostics::Diagnose::category(&error).into()))
-        }
+        Some(error) if outcome.is_success() => Err(Failure::Reported(error.category().into())),
         None if outcome.is_success() => Ok(()),
         _ => Err(Failure::Reported(Exit::Failed)),
     }
@@ -120,8 +118,8 @@ async fn build(
     watch: &mut Watch<'_>,
 ) -> Result<(BuildOutcome, Vec<Built>, Published), Ended> {
     let environment = Environment::of_process();
-    let endpoint = endpoint(args, &environment)?;
-    watch.waits_for(&format!("the daemon at {}", endpoint.address));
+    let endpoint = endpoint(args, &environment).map_err(Ended::Failed)?;
+    watch.begins("Waiting", &format!("for the daemon at {}", endpoint.address));
     let builder = watch.idly(Builder::connect(endpoint, &environment)).await??;
     let info = builder.info();
     let kind = info.kind;
@@ -133,7 +131,7 @@ async fn build(
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
     let mut request = prepared.request.clone();
     publish::fit(&mut request, &prepared.wish, kind, folder.path());
-    watch.waits_for("the daemon's first answer");
+    watch.begins("Waiting", "for the first answer of the daemon");
     let work = builder.build(request.clone(), watch.sender(), watch.cancel.clone());
     let outcome = watch.patiently(work).await??;
     let publication = Publication {
@@ -150,10 +148,10 @@ async fn build(
 }
 
 /// Where to build.
-fn endpoint(args: &BuildArgs, environment: &Environment) -> Result<Endpoint, BuildError> {
+fn endpoint(args: &BuildArgs, environment: &Environment) -> Result<Endpoint, Failure> {
     match args.builders.first() {
-        Some(address) => Endpoint::parse(address, "`--builder`", environment),
-        None => Endpoint::resolve(environment),
+        Some(address) => Ok(Endpoint::parse(address, "`--builder`", environment).map_err(BuilderError)?),
+        None => Ok(Endpoint::resolve(environment)?),
     }
 }
 
@@ -224,12 +222,13 @@ async fn built_targets(
             None => None,
         };
         let tags = prepared.tags.get(name).cloned().unwrap_or_default();
+        let answered = published.metadata.get(name).and_then(|metadata| metadata.get(metadata::DIGEST));
         let digest = tags.iter().find_map(|tag| published.pushed.get(tag)).and_then(|pushed| pushed.digest.clone());
         all.push(Built {
             target: name.to_owned(),
             tags,
             place,
-            image_id: published.loaded.get(name).or(image.image_id.as_ref()).cloned(),
+            image_id: published.loaded.get(name).or(image.image_id.as_ref()).or(answered).cloned(),
             digest: digest.or_else(|| image.digest.clone()),
             size: details.map(|details| details.size),
             duration: target.duration,
@@ -257,6 +256,29 @@ fn progress_from_environment() -> ProgressMode {
         Ok("quiet") => ProgressMode::Quiet,
         Ok("rawjson") => ProgressMode::Rawjson,
         _ => ProgressMode::Auto,
+    }
+}
+
+/// `--builder` holds no address.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct BuilderError(BuildError);
+
+impl drydock_diagnostics::Diagnose for BuilderError {
+    fn code(&self) -> &'static str {
+        "builder-invalid"
+    }
+
+    fn category(&self) -> drydock_diagnostics::Category {
+        drydock_diagnostics::Category::Usage
+    }
+
+    fn help(&self) -> Option<String> {
+        self.0.help()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.0.notes()
     }
 }
 

@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use drydock_plan::BuildPlan;
+use drydock_dockerfile::{Fingerprints, Surroundings};
+use drydock_plan::{BuildPlan, TargetName};
 use drydock_workspace::{Head, Repository};
 
 use super::load::Loaded;
+use super::request;
 use crate::template::{self, TemplateError};
 
 /// How many digits of a commit `{git.short}` has: as many as a registry's users read at a glance.
@@ -24,8 +26,12 @@ pub(super) enum Form {
 /// The values of fields. git is asked at the first that needs it, once.
 pub(super) struct Facts<'l> {
     loaded: &'l Loaded,
+    plan: &'l BuildPlan,
     packages: BTreeMap<&'l str, &'l str>,
+    arguments: BTreeMap<String, String>,
+    platforms: Vec<String>,
     git: OnceCell<Result<Git, String>>,
+    fingerprints: OnceCell<Result<Fingerprints, String>>,
 }
 
 struct Git {
@@ -37,7 +43,14 @@ impl<'l> Facts<'l> {
     /// The facts of the plan's targets.
     pub(super) fn new(loaded: &'l Loaded, plan: &'l BuildPlan) -> Self {
         let packages = plan.targets.iter().map(|target| (target.name.as_str(), target.package.as_str())).collect();
-        Self { loaded, packages, git: OnceCell::new() }
+        let (git, fingerprints) = (OnceCell::new(), OnceCell::new());
+        Self { loaded, plan, packages, arguments: BTreeMap::new(), platforms: Vec::new(), git, fingerprints }
+    }
+
+    /// The same facts of a build with these arguments for these platforms, which are in fingerprints.
+    pub(super) fn with(mut self, arguments: BTreeMap<String, String>, platforms: Vec<String>) -> Self {
+        (self.arguments, self.platforms) = (arguments, platforms);
+        self
     }
 
     /// `template` filled in for a target. `place` is what holds it, for messages.
@@ -101,8 +114,32 @@ impl<'l> Facts<'l> {
                     }),
                 }
             }
+            "fingerprint" => {
+                let fingerprints = self.fingerprints.get_or_init(|| self.fingerprints()).as_ref();
+                let fingerprints = fingerprints
+                    .map_err(|reason| (reason.clone(), "check that every file of the workspace may be read"))?;
+                let fingerprint = fingerprints.target(&TargetName::new(target)).expect("the plan has the target");
+                Ok(fingerprint.to_string())
+            }
             _ => Ok(target.to_owned()),
         }
+    }
+
+    /// The fingerprints of the plan. Digests of files are remembered where the build that follows looks for them.
+    fn fingerprints(&self) -> Result<Fingerprints, String> {
+        let context = request::context(self.loaded, self.plan);
+        let folder = request::digest_cache();
+        let key = request::shared_key(self.loaded);
+        let cache = folder.as_deref().map(|folder| (folder, key.as_str()));
+        let digests = drydock_build::content_digests(context, cache).map_err(|error| error.to_string())?;
+        let platform = self.platforms.join(",");
+        let surroundings = Surroundings {
+            arguments: Some(&self.arguments),
+            platform: Some(platform.as_str()).filter(|platform| !platform.is_empty()),
+            bases: None,
+        };
+        let digest = |path: &str| *digests.get(path).expect("each file of the tree was digested");
+        Ok(Fingerprints::new(self.plan, &surroundings, |file| digest(file.path.as_str())))
     }
 
     fn git(&self) -> Result<&Git, &str> {

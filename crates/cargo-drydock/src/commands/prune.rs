@@ -1,6 +1,10 @@
 //! `prune`: a workspace of its own for one target or package.
 
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::{Category, Diagnose};
@@ -104,22 +108,53 @@ fn prepare(root: &Utf8Path, out: &Utf8Path) -> Result<Utf8PathBuf, PruneError> {
     }
 }
 
+/// Writes all files. Most of the time goes into the file system, so folders are shared out among threads, each made once.
 fn write(root: &Utf8Path, directory: &Utf8Path, files: &[ContextFile]) -> io::Result<()> {
+    let mut folders: BTreeMap<&str, Vec<&ContextFile>> = BTreeMap::new();
     for file in files {
-        let path = directory.join(file.path.as_str());
-        if let Some(parent) = path.parent() {
-            fs_err::create_dir_all(parent)?;
-        }
-        match &file.content {
-            ContextContent::Tree => {
-                fs_err::copy(root.join(file.path.as_str()), &path)?;
-            }
-            ContextContent::Bytes(bytes) => fs_err::write(&path, bytes)?,
-            #[cfg(unix)]
-            ContextContent::Symlink(target) => fs_err::os::unix::fs::symlink(target, &path)?,
-            #[cfg(not(unix))]
-            ContextContent::Symlink(target) => fs_err::write(&path, target)?,
-        }
+        let folder = file.path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+        folders.entry(folder).or_default().push(file);
     }
-    Ok(())
+    for folder in folders.keys() {
+        fs_err::create_dir_all(directory.join(folder))?;
+    }
+    let folders: Vec<Vec<&ContextFile>> = folders.into_values().collect();
+    let next = AtomicUsize::new(0);
+    let work = || -> io::Result<()> {
+        while let Some(files) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for file in files {
+                write_file(root, directory, file)?;
+            }
+        }
+        Ok(())
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(folders.len());
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        others.into_iter().map(|other| other.join().expect("writing files does not panic")).fold(own, Result::and)
+    })
+}
+
+fn write_file(root: &Utf8Path, directory: &Utf8Path, file: &ContextFile) -> io::Result<()> {
+    let path = directory.join(file.path.as_str());
+    match &file.content {
+        // The folder is new, so this takes fewer calls than a copy that finds out what it may do.
+        ContextContent::Tree => create(&path, &fs_err::read(root.join(file.path.as_str()))?, file.executable),
+        ContextContent::Bytes(bytes) => create(&path, bytes, file.executable),
+        #[cfg(unix)]
+        ContextContent::Symlink(target) => fs_err::os::unix::fs::symlink(target, &path),
+        #[cfg(not(unix))]
+        ContextContent::Symlink(target) => fs_err::write(&path, target),
+    }
+}
+
+fn create(path: &Utf8Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o777 } else { 0o666 });
+    #[cfg(not(unix))]
+    let _ = executable;
+    options.open(path)?.write_all(bytes)
 }

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use drydock_build::{BuildRequest, ContextContent, ContextEntry, NoCache, Pull, Secret, SecretSource, TargetRequest};
+use drydock_build::{
+    BuildRequest, ContextContent, ContextEntry, Network, NoCache, Pull, Secret, SecretSource, TargetRequest,
+};
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::{generated_directory, lower, validate};
 use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageId, StageKind};
@@ -16,7 +18,7 @@ use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageId, StageKind};
 use super::facts::Facts;
 use super::load::Loaded;
 use super::tags;
-use crate::args::{BuildArgs, ProgressMode};
+use crate::args::{BuildArgs, NetworkMode, ProgressMode};
 use crate::config;
 use crate::failure::Failure;
 use crate::reference::is_official;
@@ -45,8 +47,8 @@ pub(super) enum RequestError {
     #[error("the secret `{id}`, which the build of `{package}` reads, is not given")]
     SecretMissing { id: String, package: String },
     /// An image is to be pushed, and its reference names no registry.
-    #[error("`{reference}` names no registry to push to")]
-    NoRegistry { reference: String },
+    #[error("`{reference}` names no registry to push to{}", if *more > 0 { format!("; the same holds for {more} more") } else { String::new() })]
+    NoRegistry { reference: String, more: usize },
     /// An image is to be pushed, and has no reference.
     #[error("target `{target}` is to be pushed and has no tag")]
     NoTag { target: String },
@@ -70,9 +72,11 @@ impl Diagnose for RequestError {
             Self::SecretMissing { id, .. } => {
                 format!("pass `--secret id={id},src=FILE`, or set the environment variable `{}`", variable(id))
             }
-            Self::NoTag { .. } | Self::NoRegistry { .. } => "write `--tag registry.example.com/team/{target}`, or set `registry` under \
+            Self::NoTag { .. } | Self::NoRegistry { .. } => {
+                "write `--tag registry.example.com/team/{target}`, or set `registry` under \
                  `[workspace]` of the configuration"
-                .to_owned(),
+                    .to_owned()
+            }
         })
     }
 }
@@ -87,7 +91,8 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     validate(plan)?;
     let configured = &loaded.config.images;
-    let facts = Facts::new(loaded, plan);
+    let build_args = values::build_arguments(&args.arguments)?;
+    let facts = Facts::new(loaded, plan).with(build_args.clone(), values::platforms(&args.platforms)?);
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     let tags = tags::of_targets(&facts, configured, &args.image.tags, &names).map_err(Failure::all)?;
     let (wish, outputs) = outputs::wish(&args.image, &facts, &names)?;
@@ -98,7 +103,6 @@ pub(super) fn prepare(
     if let Some(file) = &args.image.metadata_file {
         outputs::check_file(file.as_std_path())?;
     }
-    let build_args = values::build_arguments(&args.arguments)?;
     shell.warn_all(&unused_arguments(plan, &build_args));
     let dockerfile = lower(plan, &generated_directory()).to_string();
     let request = BuildRequest {
@@ -108,12 +112,17 @@ pub(super) fn prepare(
         keep_going: args.keep_going,
         no_cache: if args.no_cache { NoCache::Everything } else { NoCache::Nothing },
         pull: if args.pull { Pull::Always } else { Pull::Missing },
+        network: match args.network {
+            NetworkMode::Default => Network::Default,
+            NetworkMode::Host => Network::Host,
+            NetworkMode::None => Network::None,
+        },
         secrets: secrets(loaded, plan, &args.secrets)?,
         ssh: args.ssh.iter().map(|argument| values::ssh(argument)).collect::<Result<_, _>>()?,
-        shared_key: format!("drydock-{}", &blake3::hash(loaded.root.as_str().as_bytes()).to_hex()[..32]),
+        shared_key: shared_key(loaded),
         raw_status: progress == ProgressMode::Rawjson,
         internal: true,
-        digest_cache: cache_folder().map(|folder| folder.join("digests")),
+        digest_cache: digest_cache(),
         dockerfile: dockerfile.clone(),
         ..BuildRequest::default()
     };
@@ -171,8 +180,9 @@ fn targets(
 fn check_registries(tags: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
     let untagged = tags.iter().filter(|(_, references)| references.is_empty());
     let untagged = untagged.map(|(target, _)| RequestError::NoTag { target: target.clone() });
-    let official = tags.values().flatten().filter(|reference| is_official(reference));
-    let official = official.map(|reference| RequestError::NoRegistry { reference: reference.clone() });
+    let official: Vec<&String> = tags.values().flatten().filter(|reference| is_official(reference)).collect();
+    let (first, more) = (official.first(), official.len().saturating_sub(1));
+    let official = first.map(|reference| RequestError::NoRegistry { reference: (*reference).clone(), more });
     let errors: Vec<_> = untagged.chain(official).collect();
     if errors.is_empty() { Ok(()) } else { Err(Failure::all(errors)) }
 }
@@ -207,7 +217,18 @@ fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).max(2)
 }
 
-fn context(loaded: &Loaded, plan: &BuildPlan) -> Vec<ContextEntry> {
+/// The name of the checkout's context, here and on the daemon.
+pub(super) fn shared_key(loaded: &Loaded) -> String {
+    format!("drydock-{}", &blake3::hash(loaded.root.as_str().as_bytes()).to_hex()[..32])
+}
+
+/// Where digests of files are remembered.
+pub(super) fn digest_cache() -> Option<PathBuf> {
+    cache_folder().map(|folder| folder.join("digests"))
+}
+
+/// What the plan's context holds.
+pub(super) fn context(loaded: &Loaded, plan: &BuildPlan) -> Vec<ContextEntry> {
     let entries = plan.context.iter().map(|file| ContextEntry {
         path: file.path.as_str().to_owned(),
         mode: if file.executable { 0o755 } else { 0o644 },

@@ -20,6 +20,8 @@ pub(crate) const WORKSPACE: &[&str] = &[
     "root-files",
     "install",
     "root-dependencies",
+    "production",
+    "lifecycle",
     "env",
     "infer-targets",
     "registry",
@@ -143,9 +145,10 @@ impl Reader {
                 }
                 "root-dependencies" => settings.root_dependencies = self.root_dependencies(value),
                 "production" => {
-                    let choices = [("npm", ProductionMode::NpmParity), ("strict", ProductionMode::Strict)];
+                    let choices = [("omit-dev", ProductionMode::NpmParity), ("strict", ProductionMode::Strict)];
                     settings.production_mode = self.choice("production", value, &choices).unwrap_or_default();
                 }
+                "lifecycle" => settings.root_lifecycle = self.lifecycle(value),
                 "env" => settings.env = self.environment("env", value),
                 "infer-targets" => settings.infer_targets = self.boolean("infer-targets", value),
                 _ => self.unknown(key, "`[workspace]`", WORKSPACE),
@@ -160,6 +163,11 @@ impl Reader {
         }
         let choices = [("all", false), ("none", true)];
         self.choice("root-dependencies", value, &choices)?.then(Vec::new)
+    }
+
+    fn lifecycle(&mut self, value: &Value<'_>) -> Option<Lifecycle> {
+        let choices = [("deferred", Lifecycle::Deferred), ("early", Lifecycle::Early), ("skip", Lifecycle::Skip)];
+        self.choice("lifecycle", value, &choices)
     }
 
     fn package_settings(&mut self, name: &Key<'_>, table: &DeTable<'_>) -> PackageSettings {
@@ -180,11 +188,7 @@ impl Reader {
                 "outputs" => settings.outputs = Some(self.texts("outputs", value)),
                 "root-files" => settings.root_files = self.paths("root-files", value),
                 "exclude" => settings.exclude = self.texts("exclude", value),
-                "lifecycle" => {
-                    let choices =
-                        [("deferred", Lifecycle::Deferred), ("early", Lifecycle::Early), ("skip", Lifecycle::Skip)];
-                    settings.lifecycle = self.choice("lifecycle", value, &choices);
-                }
+                "lifecycle" => settings.lifecycle = self.lifecycle(value),
                 "depends-on" => settings.depends_on = self.packages("depends-on", value),
                 "env" => settings.env = self.environment("env", value),
                 "args" => settings.args = self.arguments("args", value),

@@ -33,6 +33,7 @@ fn every_documented_key_is_read() {
         install = "shared"
         root-dependencies = "none"
         production = "strict"
+        lifecycle = "skip"
         env = { CI = true, HEAP = 4096, NAME = "x" }
         infer-targets = false
         registry = "ghcr.io/acme/"
@@ -168,7 +169,7 @@ registri = "x"
     2:12 config-value: `https://ghcr.io` is not a registry (write its name, perhaps with a path: `ghcr.io/acme`, `localhost:5000`)
     3:9 config-value: `{targt}` means nothing (did you mean `{target}`?)
     3:20 config-value: `{sha}` means nothing (did you mean `{git.sha}`?)
-    3:29 config-value: `{nothing}` means nothing (`{target}`, `{version}`, `{git.sha}`, `{git.short}` and `{git.branch}` can stand in braces)
+    3:29 config-value: `{nothing}` means nothing (`{target}`, `{version}`, `{git.sha}`, `{git.short}`, `{git.branch}` and `{fingerprint}` can stand in braces)
     3:42 config-value: a brace is not closed (write `{target}`)
     4:12 config-value: `` is not the name of a label (name it like `org.example.team`)
     4:28 config-value: `{versoin}` means nothing (did you mean `{version}`?)

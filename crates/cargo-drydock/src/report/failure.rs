@@ -95,6 +95,11 @@ fn help(failure: &StepFailure) -> Option<String> {
                 .to_owned(),
         );
     }
+    if failure.message.contains("buildkit-syft-scanner") {
+        return Some(
+            "name a scanner that the daemon can reach with `--sbom=generator=IMAGE`, or leave `--sbom` out".to_owned(),
+        );
+    }
     failure.help()
 }
 

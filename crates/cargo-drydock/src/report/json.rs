@@ -195,7 +195,7 @@ fn failed<'a>(failure: &'a StepFailure, context: &'a FailureContext) -> ResultLi
 }
 
 impl Reporter for JsonStream {
-    fn waits_for(&mut self, _what: &str, _shell: &mut Shell) {}
+    fn begins(&mut self, _verb: &'static str, _what: &str, _shell: &mut Shell) {}
 
     fn event(&mut self, event: &Event, shell: &mut Shell) {
         match event {

@@ -28,8 +28,8 @@ pub(crate) use summary::{Built, Ending, summary};
 
 /// Shows a build while it runs.
 pub(crate) trait Reporter {
-    /// Says what is waited for, until the next event.
-    fn waits_for(&mut self, what: &str, shell: &mut Shell);
+    /// Says what goes on until the next event: `Waiting` and `for the daemon`.
+    fn begins(&mut self, verb: &'static str, what: &str, shell: &mut Shell);
     /// Takes in what happened.
     fn event(&mut self, event: &Event, shell: &mut Shell);
     /// Time has passed: clocks may be redrawn.

@@ -20,8 +20,8 @@ pub(super) struct Plain {
     /// Whether what package managers say of every download is shown too.
     all: bool,
     running: BTreeMap<VertexDigest, Running>,
-    /// What is waited for, and since when; nothing once it was said.
-    awaited: Option<(String, Instant)>,
+    /// What goes on beside the steps, and since when; nothing once it was said.
+    awaited: Option<(&'static str, String, Instant)>,
 }
 
 struct Running {
@@ -80,8 +80,8 @@ fn place(name: &str) -> &str {
 }
 
 impl Reporter for Plain {
-    fn waits_for(&mut self, what: &str, _shell: &mut Shell) {
-        self.awaited = Some((what.to_owned(), Instant::now()));
+    fn begins(&mut self, verb: &'static str, what: &str, _shell: &mut Shell) {
+        self.awaited = Some((verb, what.to_owned(), Instant::now()));
     }
 
     fn event(&mut self, event: &Event, shell: &mut Shell) {
@@ -119,7 +119,7 @@ impl Reporter for Plain {
                 } else if running.log.is_empty() {
                     // What was never said needs one line only; what was said needs its end.
                     let subject = if running.said { place(name) } else { name };
-                    if running.is_step || running.said {
+                    if running.is_step || running.said || name.starts_with("importing cache") {
                         shell.say(&format!("{subject} {FAINT}DONE {time}{FAINT:#}"));
                     }
                 } else {
@@ -133,8 +133,8 @@ impl Reporter for Plain {
     }
 
     fn tick(&mut self, shell: &mut Shell) {
-        if let Some((what, _)) = self.awaited.take_if(|(_, since)| since.elapsed() >= WAITING) {
-            shell.status("Waiting", format!("for {what}"));
+        if let Some((verb, what, _)) = self.awaited.take_if(|(_, _, since)| since.elapsed() >= WAITING) {
+            shell.status(verb, what);
         }
         if self.groups {
             return;

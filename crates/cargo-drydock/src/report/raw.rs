@@ -9,7 +9,7 @@ use crate::shell::Shell;
 pub(super) struct Raw;
 
 impl Reporter for Raw {
-    fn waits_for(&mut self, _what: &str, _shell: &mut Shell) {}
+    fn begins(&mut self, _verb: &'static str, _what: &str, _shell: &mut Shell) {}
 
     fn event(&mut self, event: &Event, shell: &mut Shell) {
         if let Event::Raw { status, .. } = event {

@@ -182,8 +182,7 @@ impl Tty {
                 in_words(name)
             });
         }
-        let awaited = self.board.awaited.as_ref().filter(|_| self.board.active().is_empty())?;
-        Some(format!("waiting for {awaited}"))
+        self.board.awaited.clone().filter(|_| self.board.active().is_empty())
     }
 }
 
@@ -226,8 +225,8 @@ fn size() -> (usize, usize) {
 }
 
 impl Reporter for Tty {
-    fn waits_for(&mut self, what: &str, _shell: &mut Shell) {
-        self.board.awaited = Some(what.to_owned());
+    fn begins(&mut self, verb: &'static str, what: &str, _shell: &mut Shell) {
+        self.board.awaited = Some(format!("{} {what}", verb.to_lowercase()));
         self.draw();
     }
 

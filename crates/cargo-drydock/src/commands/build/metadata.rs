@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::publish::Published;
 use crate::reference::with_tag;
 
-const DIGEST: &str = "containerimage.digest";
+/// What exporters call the digest of a manifest.
+pub(super) const DIGEST: &str = "containerimage.digest";
 const CONFIG_DIGEST: &str = "containerimage.config.digest";
 const NAME: &str = "image.name";
 

@@ -108,7 +108,7 @@ impl Publication<'_> {
     ) -> Result<(), Abandoned> {
         if let [first, ..] = references {
             let more = if references.len() > 1 { format!(" and {} more", references.len() - 1) } else { String::new() };
-            watch.waits_for(&format!("pushing {first}{more}"));
+            watch.begins("Pushing", &format!("{first}{more}"));
         }
         let work = self.builder.push(references, self.request.jobs, watch.sender(), watch.cancel.clone());
         match watch.patiently(work).await? {
@@ -130,7 +130,7 @@ impl Publication<'_> {
         }
         let built: Vec<&str> = self.built().map(|(name, ..)| name).collect();
         request.targets.retain(|target| built.contains(&target.name.as_str()));
-        watch.waits_for("pushing the images");
+        watch.begins("Pushing", "the images");
         // Of the steps all is told already.
         let (sender, mut events) = unbounded_channel();
         let shown = watch.sender();
@@ -199,7 +199,7 @@ impl Publication<'_> {
             }
             Ok::<_, BuildError>(loaded)
         };
-        watch.waits_for("loading the images into Docker");
+        watch.begins("Loading", "the images into Docker");
         match watch.idly(work).await? {
             Ok(loaded) => published.loaded = loaded,
             Err(error) => published.errors.push(error),

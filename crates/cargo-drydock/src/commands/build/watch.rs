@@ -52,10 +52,10 @@ impl<'s> Watch<'s> {
         self.sender.clone()
     }
 
-    /// Says what is waited for, until something is heard of it.
-    pub(super) fn waits_for(&mut self, what: &str) {
+    /// Says what goes on, until something is heard of it.
+    pub(super) fn begins(&mut self, verb: &'static str, what: &str) {
         if let Some(reporter) = &mut self.reporter {
-            reporter.waits_for(what, self.shell);
+            reporter.begins(verb, what, self.shell);
         }
     }
 

@@ -80,6 +80,9 @@ impl Diagnose for OutputError {
             Self::Template(error) => return error.help(),
             Self::Invalid { help, .. } => help.clone(),
             Self::Shared { dest, .. } => format!("put `{{target}}` into it, like `dest={dest}`, or build one target"),
+            Self::Unwritable { reason, .. } if reason.starts_with("it is") => {
+                "name another path, or remove it".to_owned()
+            }
             Self::Unwritable { .. } => "make the folder first, or name another file".to_owned(),
         })
     }
