@@ -52,22 +52,16 @@ impl Builder {
             .dial()
             .await
             .map_err(|error| BuildError::DaemonUnreachable { tried: vec![dialer.endpoint().attempt(&error)] })?;
-        drop(first);
         let environment = environment.clone();
-        let engine = Engine::new(&dialer)?;
-        if matches!(dialer.endpoint().address, Address::Ssh { .. }) {
-            // The command runs in any case; only this way do we hear what it says when it fails.
-            open_control(&dialer).await?;
-        }
-        // Both are asked at once, but what the daemon says of itself tells more than that it refused the other.
-        let (introduced, stream) = tokio::join!(engine.introduce(&dialer), open_control(&dialer));
-        match introduced.and_then(|introduced| Ok((introduced, stream?))) {
-            Ok(((engine, mut info), stream)) => {
-                let control = control(dialer.clone(), Some(stream), DaemonKind::Docker).await?;
-                info.buildkit = buildkit_version(control.clone()).await;
+        let (introduced, opened) = tokio::join!(Engine::new(&dialer)?.introduce(&dialer), open_control(&dialer, first));
+        match (introduced, opened) {
+            (Ok((engine, mut info)), Ok((control, buildkit))) => {
+                info.buildkit = buildkit;
                 Ok(Self { dialer, engine: Some(engine), control, docker_config, environment, info })
             }
-            Err(error @ BuildError::DaemonUnreachable { .. }) => {
+            // We hear from this one what a command says when it fails.
+            (Err(_), Err(error)) if matches!(dialer.endpoint().address, Address::Ssh { .. }) => Err(error),
+            (Err(error @ BuildError::DaemonUnreachable { .. }), _) => {
                 // What does not speak HTTP/1 may be BuildKit itself.
                 let dialer = dialer.http2()?;
                 let alone = control(dialer.clone(), None, DaemonKind::BuildKit).await;
@@ -75,7 +69,8 @@ impl Builder {
                 let Some(info) = introduce_buildkit(control.clone()).await else { return Err(error) };
                 Ok(Self { dialer, engine: None, control, docker_config, environment, info })
             }
-            Err(error) => Err(error),
+            // What the daemon says of itself tells more than that it refused the other.
+            (Err(error), _) | (_, Err(error)) => Err(error),
         }
     }
 
@@ -148,14 +143,17 @@ impl Builder {
     }
 }
 
-/// The connection for BuildKit's control API inside of Docker.
-async fn open_control(dialer: &Dialer) -> Result<Stream, BuildError> {
-    dialer.upgrade("/grpc", &[]).await.map_err(|error| match error {
+/// BuildKit's control API inside of Docker, on the connection `first`, and its version.
+async fn open_control(dialer: &Dialer, first: Stream) -> Result<(ControlClient<Channel>, Option<String>), BuildError> {
+    let stream = dialer.upgrade_on(first, "/grpc", &[]).await.map_err(|error| match error {
         UpgradeError::Refused { status: 404 | 405 } => {
             BuildError::NoBuildKit { name: "what answers".to_owned(), address: dialer.endpoint().address.to_string() }
         }
         error => BuildError::DaemonUnreachable { tried: vec![dialer.endpoint().attempt(&error)] },
-    })
+    })?;
+    let control = control(dialer.clone(), Some(stream), DaemonKind::Docker).await?;
+    let version = buildkit_version(control.clone()).await;
+    Ok((control, version))
 }
 
 /// BuildKit's control API on `first`, and on a fresh connection should that one break between two runs.

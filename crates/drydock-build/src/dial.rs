@@ -108,7 +108,16 @@ impl Dialer {
 
     /// A connection on which `POST path` was answered by an upgrade to HTTP/2.
     pub(crate) async fn upgrade(&self, path: &str, headers: &[(&str, String)]) -> Result<Stream, UpgradeError> {
-        let mut stream = self.dial().await?;
+        self.upgrade_on(self.dial().await?, path, headers).await
+    }
+
+    /// The same on a connection that is there already.
+    pub(crate) async fn upgrade_on(
+        &self,
+        mut stream: Stream,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Result<Stream, UpgradeError> {
         let mut request = format!("POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n");
         for (name, value) in headers {
             request.extend([name, ": ", value, "\r\n"]);

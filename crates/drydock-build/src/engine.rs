@@ -29,6 +29,8 @@ const PATIENCE: u64 = 120;
 pub(crate) struct Engine {
     docker: Docker,
     client: Client<Connect, Full<Bytes>>,
+    /// The version of the API that both sides speak.
+    api: (u32, u32),
 }
 
 /// Opens connections for an HTTP client.
@@ -48,6 +50,12 @@ impl tower::Service<http::Uri> for Connect {
         let dialer = self.0.clone();
         Box::pin(async move { dialer.dial().await.map(TokioIo::new) })
     }
+}
+
+/// How a daemon answers a ping.
+struct Greeting {
+    api: String,
+    podman: bool,
 }
 
 /// An answer that is an error: one line of several, or all there is.
@@ -116,40 +124,51 @@ impl Engine {
             Docker::connect_with_custom_transport(transport, Some("http://docker"), PATIENCE, API_DEFAULT_VERSION)
                 .map_err(|error| refused("be asked", &error))?;
         let client = Client::builder(TokioExecutor::new()).build(Connect(dialer.clone()));
-        Ok(Self { docker, client })
+        Ok(Self { docker, client, api: OLDEST_API })
     }
 
     /// Asks who is there, and settles on an API version that both sides speak.
+    ///
+    /// Not by `/version`: the daemon starts several programs to answer that, and we would wait for it twice.
     pub(crate) async fn introduce(self, dialer: &Dialer) -> Result<(Self, DaemonInfo), BuildError> {
-        let unreachable = |error: &bollard::errors::Error| BuildError::DaemonUnreachable {
-            tried: vec![dialer.endpoint().attempt(&root_cause(error))],
+        let (greeting, described) = tokio::join!(self.greet(), self.docker.info());
+        let address = || dialer.endpoint().address.to_string();
+        let Greeting { api, podman } = greeting
+            .map_err(|reason| BuildError::DaemonUnreachable { tried: vec![dialer.endpoint().attempt(&reason)] })?;
+        if podman {
+            return Err(BuildError::NoBuildKit { name: "Podman".to_owned(), address: address() });
+        }
+        let info = described.map_err(|error| refused("describe itself", &error))?;
+        let version = info.server_version.unwrap_or_default();
+        let Some(number) = parse_api(&api).filter(|number| *number >= OLDEST_API) else {
+            return Err(BuildError::DaemonTooOld { version, api });
         };
-        let version = self.docker.version().await.map_err(|error| unreachable(&error))?;
-        let api = version.api_version.clone().unwrap_or_default();
-        let components = version.components.unwrap_or_default();
-        if let Some(podman) = components.iter().map(|component| &component.name).find(|name| name.contains("Podman")) {
-            let address = dialer.endpoint().address.to_string();
-            return Err(BuildError::NoBuildKit { name: podman.clone(), address });
-        }
-        let number = version.version.unwrap_or_default();
-        if parse_api(&api).is_none_or(|api| api < OLDEST_API) {
-            return Err(BuildError::DaemonTooOld { version: number, api });
-        }
-        let docker = self.docker.negotiate_version().await.map_err(|error| unreachable(&error))?;
-        let info = docker.info().await.map_err(|error| refused("describe itself", &error))?;
         let containerd = |row: &Vec<String>| row.iter().any(|cell| cell == "io.containerd.snapshotter.v1");
+        let newest = (API_DEFAULT_VERSION.major_version, API_DEFAULT_VERSION.minor_version);
+        let newest = (u32::try_from(newest.0).unwrap_or(u32::MAX), u32::try_from(newest.1).unwrap_or(u32::MAX));
         let info = DaemonInfo {
             kind: DaemonKind::Docker,
-            version: number,
+            version,
             api,
             buildkit: None,
             containerd_store: info.driver_status.unwrap_or_default().iter().any(containerd),
-            os: version.os.unwrap_or_default(),
-            arch: version.arch.unwrap_or_default(),
+            os: info.os_type.unwrap_or_default(),
+            arch: architecture(info.architecture.unwrap_or_default()),
             cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()),
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()),
         };
-        Ok((Self { docker, client: self.client }, info))
+        Ok((Self { api: number.min(newest), ..self }, info))
+    }
+
+    /// What the head of the daemon's shortest answer tells; else why there is none.
+    async fn greet(&self) -> Result<Greeting, String> {
+        let request = http::Request::get("http://docker/_ping").body(Full::default()).expect("it is a request");
+        let response = self.client.request(request).await.map_err(|error| root_cause(&error))?;
+        let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        match text("api-version") {
+            Some(api) => Ok(Greeting { api, podman: text("libpod-api-version").is_some() }),
+            None => Err("what answers is not Docker".to_owned()),
+        }
     }
 
     /// An image by id or reference; `None` when there is none.
@@ -177,7 +196,7 @@ impl Engine {
         headers: &[(&str, String)],
         mut line: impl FnMut(T),
     ) -> Result<(), String> {
-        let mut request = http::Request::post(format!("http://docker/v{}{path}", self.docker.client_version()));
+        let mut request = http::Request::post(format!("http://docker/v{}.{}{path}", self.api.0, self.api.1));
         for (name, value) in headers {
             request = request.header(*name, value);
         }
@@ -260,6 +279,17 @@ pub(crate) fn split_tag(reference: &str) -> (&str, &str) {
     match reference.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
         _ => (reference, "latest"),
+    }
+}
+
+/// An architecture in Go's words; the daemon says it in the kernel's.
+fn architecture(machine: String) -> String {
+    match machine.as_str() {
+        "x86_64" => "amd64".to_owned(),
+        "aarch64" => "arm64".to_owned(),
+        "i386" | "i686" => "386".to_owned(),
+        arm if arm.starts_with("armv") => "arm".to_owned(),
+        _ => machine,
     }
 }
 

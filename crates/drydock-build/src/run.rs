@@ -97,7 +97,8 @@ pub(crate) async fn build(
     tokio::spawn(launch.all());
     let ended = session.ended.clone();
     let outcome = run.until_all_ended(messages, found, ended).await;
-    session.close().await;
+    // The daemon is told, and nobody waits until it has heard.
+    tokio::spawn(session.close());
     let (targets, transfer) = outcome?;
     Ok(BuildOutcome { targets, context: summary, transfer })
 }
