@@ -20,6 +20,7 @@ fn text(plan: &BuildPlan) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the whole Dockerfile is the test")]
 fn a_service_that_serves_its_front_end() {
     assert_snapshot!(text(&chat()), @r#"
     # Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.
@@ -27,12 +28,18 @@ fn a_service_that_serves_its_front_end() {
 
     ARG NGINX_UNPRIVILEGED_IMAGE=nginxinc/nginx-unprivileged:stable-bookworm
 
-    # A registry that cannot be reached fails an install after about a minute, not ten.
+    # A registry that cannot be reached fails an install after about a minute, not ten. These settings are
+    # arguments, so that installs have them and no image does.
     FROM node:22-bookworm-slim AS base
     WORKDIR /app
-    ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=http \
-        npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000 \
-        npm_config_fetch_timeout=20000
+    ARG npm_config_audit=false
+    ARG npm_config_fund=false
+    ARG npm_config_update_notifier=false
+    ARG npm_config_loglevel=http
+    ARG npm_config_fetch_retries=2
+    ARG npm_config_fetch_retry_mintimeout=1000
+    ARG npm_config_fetch_retry_maxtimeout=5000
+    ARG npm_config_fetch_timeout=20000
 
     # Installs see manifests and lockfiles cut down to what they install, so that only a change of that
     # installs anew; the real manifests come with the sources.
@@ -160,11 +167,14 @@ fn with_manager(manager: PackageManager, named: &str) -> BuildPlan {
 
 #[test]
 fn each_package_manager_installs_frozen() {
-    assert_snapshot!(stages(&with_manager(PackageManager::Pnpm, "pnpm@9.15.9+sha512.abc")), @r#"
+    assert_snapshot!(stages(&with_manager(PackageManager::Pnpm, "pnpm@9.15.9+sha512.abc")), @r"
     FROM node:22 AS base
     WORKDIR /app
-    ENV npm_config_update_notifier=false npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 \
-        npm_config_fetch_retry_maxtimeout=5000 npm_config_fetch_timeout=20000
+    ARG npm_config_update_notifier=false
+    ARG npm_config_fetch_retries=2
+    ARG npm_config_fetch_retry_mintimeout=1000
+    ARG npm_config_fetch_retry_maxtimeout=5000
+    ARG npm_config_fetch_timeout=20000
     RUN npm install --global pnpm@9.15.9
 
     FROM base AS deps
@@ -176,11 +186,11 @@ fn each_package_manager_installs_frozen() {
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-pnpm,target=/root/.local/share/pnpm/store,sharing=shared \
         pnpm install --frozen-lockfile --store-dir=/root/.local/share/pnpm/store --prod
-    "#);
-    assert_snapshot!(stages(&with_manager(PackageManager::YarnClassic, "yarn@1.22.22")), @r#"
+    ");
+    assert_snapshot!(stages(&with_manager(PackageManager::YarnClassic, "yarn@1.22.22")), @r"
     FROM node:22 AS base
     WORKDIR /app
-    ENV YARN_NETWORK_TIMEOUT=20000
+    ARG YARN_NETWORK_TIMEOUT=20000
     RUN npm install --global --force yarn@1.22.22
 
     FROM base AS deps
@@ -192,12 +202,15 @@ fn each_package_manager_installs_frozen() {
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-yarn,target=/usr/local/share/.cache/yarn,sharing=locked \
         yarn install --frozen-lockfile --non-interactive --production
-    "#);
-    assert_snapshot!(stages(&with_manager(PackageManager::YarnBerry, "yarn@4.9.2")), @r#"
+    ");
+    assert_snapshot!(stages(&with_manager(PackageManager::YarnBerry, "yarn@4.9.2")), @r"
     FROM node:22 AS base
     WORKDIR /app
-    ENV YARN_IGNORE_PATH=1 YARN_ENABLE_GLOBAL_CACHE=false YARN_ENABLE_TELEMETRY=false YARN_HTTP_RETRY=2 \
-        YARN_HTTP_TIMEOUT=20000
+    ARG YARN_IGNORE_PATH=1
+    ARG YARN_ENABLE_GLOBAL_CACHE=false
+    ARG YARN_ENABLE_TELEMETRY=false
+    ARG YARN_HTTP_RETRY=2
+    ARG YARN_HTTP_TIMEOUT=20000
     RUN npm install --global --force @yarnpkg/cli-dist@4.9.2
 
     FROM base AS deps
@@ -209,7 +222,7 @@ fn each_package_manager_installs_frozen() {
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-yarn-berry,target=/root/.yarn/berry/cache,sharing=locked \
         yarn workspaces focus --all --production
-    "#);
+    ");
     assert_snapshot!(stages(&with_manager(PackageManager::Bun, "other@1")), @r#"
     FROM node:22 AS base
     WORKDIR /app
@@ -307,9 +320,14 @@ fn a_single_package_is_its_own_workspace() {
     assert_snapshot!(stages(&plan), @r#"
     FROM node:22-bookworm-slim AS base
     WORKDIR /app
-    ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=http \
-        npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000 \
-        npm_config_fetch_timeout=20000
+    ARG npm_config_audit=false
+    ARG npm_config_fund=false
+    ARG npm_config_update_notifier=false
+    ARG npm_config_loglevel=http
+    ARG npm_config_fetch_retries=2
+    ARG npm_config_fetch_retry_mintimeout=1000
+    ARG npm_config_fetch_retry_maxtimeout=5000
+    ARG npm_config_fetch_timeout=20000
 
     FROM base AS deps
     COPY .drydock/install/web/ ./
@@ -368,12 +386,18 @@ fn hostile_names_stay_in_their_place() {
     # Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.
     # The files under .drydock/ are written with it.
 
-    # A registry that cannot be reached fails an install after about a minute, not ten.
+    # A registry that cannot be reached fails an install after about a minute, not ten. These settings are
+    # arguments, so that installs have them and no image does.
     FROM node:22 AS base
     WORKDIR /app
-    ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=http \
-        npm_config_fetch_retries=2 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000 \
-        npm_config_fetch_timeout=20000
+    ARG npm_config_audit=false
+    ARG npm_config_fund=false
+    ARG npm_config_update_notifier=false
+    ARG npm_config_loglevel=http
+    ARG npm_config_fetch_retries=2
+    ARG npm_config_fetch_retry_mintimeout=1000
+    ARG npm_config_fetch_retry_maxtimeout=5000
+    ARG npm_config_fetch_timeout=20000
 
     # Installs see manifests and lockfiles cut down to what they install, so that only a change of that
     # installs anew; the real manifests come with the sources.

@@ -14,6 +14,7 @@ use crate::lifecycle;
 use crate::members::{Member, key_part};
 use crate::model::{BuildStage, Stage, StageCopy, StageId, StageKind};
 use crate::plan::Planner;
+use crate::root_scripts::RootScripts;
 
 impl Planner<'_> {
     /// The stage that builds `member`, beginning with the install stage `from`.
@@ -22,6 +23,7 @@ impl Planner<'_> {
         member: Member,
         from: &StageId,
         install: &PrunedInstall,
+        root_scripts: &RootScripts,
     ) -> Result<Stage, PlanError> {
         let package = self.members.package(member);
         let settings = self.members.settings(member);
@@ -36,6 +38,8 @@ impl Planner<'_> {
             }
         }
         before.extend(self.lifecycle_of(member));
+        before.extend(root_scripts.steps.iter().cloned());
+        reads.extend(root_scripts.files.iter().cloned());
         self.elsewhere(member, &mut reads)?;
         // What another build hands on comes from there.
         reads.retain(|path| !copies.iter().flat_map(|copy| &copy.paths).any(|copied| path.is_within(copied)));

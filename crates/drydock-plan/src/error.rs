@@ -49,6 +49,16 @@ pub enum PlanError {
         /// The closest member.
         closest: Option<String>,
     },
+    /// The settings name a dependency that the root does not have.
+    #[error("the root's package.json has no dependency `{name}`")]
+    UnknownRootDependency {
+        /// The setting that names it.
+        key: String,
+        /// The name.
+        name: String,
+        /// The closest dependency it has.
+        closest: Option<String>,
+    },
     /// The settings name a script that the package does not have.
     #[error("`{package}` has no script `{script}`")]
     UnknownScript {
@@ -140,6 +150,7 @@ impl PlanError {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::UnknownPackage { key, .. }
+            | Self::UnknownRootDependency { key, .. }
             | Self::UnknownScript { key, .. }
             | Self::FileMissing { key, .. }
             | Self::Pattern { key, .. }
@@ -164,6 +175,7 @@ impl Diagnose for PlanError {
             Self::UnknownTarget { .. } => "unknown-target",
             Self::NotATarget { .. } => "package-is-no-target",
             Self::UnknownPackage { .. } => "unknown-package",
+            Self::UnknownRootDependency { .. } => "unknown-root-dependency",
             Self::UnknownScript { .. } => "unknown-script",
             Self::FileMissing { .. } => "file-missing",
             Self::Pattern { .. } => "pattern-invalid",
@@ -213,7 +225,11 @@ impl Diagnose for PlanError {
                 "write the package's name as `package` of the target; `drydock graph` lists the packages".to_owned()
             }
             Self::UnknownPackage { .. } => "`drydock graph` lists the packages".to_owned(),
-            Self::UnknownScript { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
+            Self::UnknownScript { closest: Some(closest), .. }
+            | Self::UnknownRootDependency { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
+            Self::UnknownRootDependency { .. } => {
+                "name dependencies of the root's package.json, or write `\"all\"` or `\"none\"`".to_owned()
+            }
             Self::UnknownScript { package, script, .. } => {
                 format!("add `{script}` to the scripts of `{package}`, or write `build = false` if it has no build")
             }

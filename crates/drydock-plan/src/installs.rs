@@ -90,7 +90,9 @@ impl Installer<'_> {
 
     fn lifecycle(&self, members: &BTreeSet<Member>) -> BTreeMap<drydock_lockfile::WorkspacePath, Lifecycle> {
         let policy = |member: &Member| self.members.settings(*member)?.lifecycle;
-        members.iter().filter_map(|member| Some((self.members.path(*member).clone(), policy(member)?))).collect()
+        let root = self.settings.root_lifecycle.map(|policy| (drydock_lockfile::WorkspacePath::root(), policy));
+        let members = members.iter().filter_map(|member| Some((self.members.path(*member).clone(), policy(member)?)));
+        root.into_iter().chain(members).collect()
     }
 
     /// Groups everything that is built for `deliverables`, by the settings' strategy.

@@ -57,9 +57,15 @@ const FOR_PEOPLE: [&str; 14] = [
     "playwright",
 ];
 
-fn is_for_people(text: &str) -> bool {
+/// Whether a script only sets up a clone for people, or tells something. One that also fails (`exit 1`) is run, so that
+/// it fails as it does in a clone, unless what comes before it decides whether it does (`is-ci || exit 1`).
+pub(crate) fn is_for_people(text: &str) -> bool {
+    let guarded = text.contains("||");
     text.split(['&', '|', ';']).filter(|part| !part.trim().is_empty()).all(|part| {
         let Script::Simple(simple) = script::parse(part.trim()) else { return false };
+        if !guarded && script::fails(&simple.words) {
+            return false;
+        }
         let words: Vec<&str> =
             simple.words.iter().map(String::as_str).filter(|word| !matches!(*word, "npx" | "-y" | "--yes")).collect();
         let tool = words.first().map_or("", |word| word.split('@').next().unwrap_or(word));

@@ -294,7 +294,7 @@ pub(crate) fn key_part(key: &str) -> String {
 }
 
 /// Whether a root script only runs the scripts of members.
-fn delegates(text: &str) -> bool {
+pub(crate) fn delegates(text: &str) -> bool {
     let runners = ["turbo", "nx", "lerna", "wsrun", "ultra"];
     let flags =
         ["-w", "-ws", "--workspace", "--workspaces", "-r", "--recursive", "--filter", "workspace", "workspaces"];
@@ -307,11 +307,5 @@ fn delegates(text: &str) -> bool {
 /// Whether a script does nothing but tell something. One that also fails (`exit 1`) is run, so that it fails.
 fn says(text: &str) -> bool {
     let script::Script::Simple(simple) = script::parse(text) else { return false };
-    let words: Vec<&str> = simple.words.iter().map(String::as_str).collect();
-    let fails = match words.as_slice() {
-        ["exit", code, ..] => *code != "0",
-        ["false", ..] => true,
-        _ => false,
-    };
-    !fails && script::nature(&simple.words) == script::Nature::Says
+    !script::fails(&simple.words) && script::nature(&simple.words) == script::Nature::Says
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use drydock_diagnostics::Warning;
-use drydock_lockfile::{InstallGraph, NativeHint, PackageName, PrunedInstall, WorkspacePath};
+use drydock_diagnostics::{Warning, closest};
+use drydock_lockfile::{DependencyKind, InstallGraph, NativeHint, PackageName, PrunedInstall, WorkspacePath};
 use drydock_workspace::{PackageGraph, SourceFiles, Workspace};
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -22,6 +22,7 @@ use crate::model::{
 use crate::names::{Names, short_names};
 use crate::node;
 use crate::patches::patches;
+use crate::root_scripts::RootScripts;
 use crate::settings::Settings;
 use crate::targets::{self, FoundTarget, Targets};
 
@@ -45,6 +46,7 @@ pub fn plan(
     selection: &[String],
 ) -> Result<BuildPlan, PlanError> {
     let members = Members::new(workspace, graph, settings)?;
+    check_root_dependencies(workspace, settings)?;
     let found = targets::find(workspace, &members, settings)?;
     let selected = found.select(selection, &members)?;
     let (image, node) = node::image(workspace, settings)?;
@@ -138,15 +140,17 @@ impl Planner<'_> {
         let begun: BTreeSet<&StageId> =
             services.iter().map(|(name, _)| &layout.bases[*name]).chain(groups.iter().map(|_| &layout.base)).collect();
         bases(image, layout, &begun, &mut stages);
+        let mut root_scripts: BTreeMap<&StageId, RootScripts> = BTreeMap::new();
         for group in &groups {
             let group = &layout.groups.all[*group];
+            root_scripts.insert(&group.id, self.root_scripts(&pruned[&group.id])?);
             let stage =
                 self.install(&group.id, &layout.base, InstallPurpose::Build, &group.members, &pruned[&group.id]);
             stages.push(stage?);
         }
         for member in &builds {
             let from = &layout.groups.all[layout.groups.of[member]].id;
-            let stage = self.build(*member, from, &pruned[from])?;
+            let stage = self.build(*member, from, &pruned[from], &root_scripts[from])?;
             stages.push(stage);
         }
         let mut emitted: BTreeSet<&StageId> = BTreeSet::new();
@@ -266,6 +270,22 @@ impl Planner<'_> {
         };
         Ok(Stage { id: id.clone(), kind: StageKind::Install(stage), comment: None })
     }
+}
+
+/// A name that is misspelt would leave a dependency out of every build without a word.
+fn check_root_dependencies(workspace: &Workspace, settings: &Settings) -> Result<(), PlanError> {
+    let root = &workspace.root.manifest;
+    let known = || DependencyKind::BY_PRECEDENCE.into_iter().flat_map(|kind| root.dependencies(kind));
+    for name in settings.root_dependencies.iter().flatten() {
+        if !known().any(|(known, _)| known == name) {
+            return Err(PlanError::UnknownRootDependency {
+                key: "workspace.root-dependencies".to_owned(),
+                name: name.clone(),
+                closest: closest(name, known().map(|(known, _)| known)).map(str::to_owned),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The base stages that are begun with, and those these add to.

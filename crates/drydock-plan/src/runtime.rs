@@ -394,7 +394,7 @@ fn in_tree(facts: &crate::facts::Facts, entry: &WorkspacePath) -> Option<Workspa
 }
 
 /// The commands that an install links. `None` when its lockfile does not tell.
-fn bins(manager: PackageManager, install: &PrunedInstall) -> Option<BTreeSet<String>> {
+pub(crate) fn bins(manager: PackageManager, install: &PrunedInstall) -> Option<BTreeSet<String>> {
     if manager != PackageManager::Npm {
         return None;
     }

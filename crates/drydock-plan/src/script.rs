@@ -146,6 +146,15 @@ pub(crate) fn nature(words: &[String]) -> Nature {
     }
 }
 
+/// Whether a command does nothing but fail.
+pub(crate) fn fails(words: &[String]) -> bool {
+    match words.first().map(String::as_str) {
+        Some("exit") => words.get(1).is_some_and(|code| code != "0"),
+        Some("false") => true,
+        _ => false,
+    }
+}
+
 /// The position of the file that `node …` runs. `None` when it runs none (`node -e …`) or the program is not Node.
 pub(crate) fn node_entry(words: &[String]) -> Option<usize> {
     if words.first()?.as_str() != "node" {

@@ -41,6 +41,8 @@ pub struct Settings {
     pub env: IndexMap<String, String>,
     /// How strictly production installs leave out what only development needs.
     pub production_mode: ProductionMode,
+    /// When the root's own lifecycle scripts run; in builds, as far as these hold what they need, when nothing is said.
+    pub root_lifecycle: Option<Lifecycle>,
     /// Whether targets are inferred beside the configured ones.
     pub infer_targets: Option<bool>,
     /// Settings by package.

@@ -570,6 +570,85 @@ fn a_repository_of_one_package_is_planned() {
     "#);
 }
 
+/// What the build of `lib` does before its own script, and what is said of it.
+fn before_build(scripts: serde_json::Value, settings: &Settings) -> String {
+    let monorepo = Monorepo::new([
+        Member::library("lib", "lib").script("postinstall", "node setup.js"),
+        service("api", "api").needs(&["lib"]),
+    ])
+    .root("scripts", scripts)
+    .file("api/index.js", "")
+    .file("scripts/setup.js", "");
+    let plan = planned(&monorepo.load(), settings, &["api"]).unwrap();
+    let build = plan.stages.iter().find(|stage| stage.id.as_str() == "build-lib").unwrap();
+    let lines: Vec<String> = support::stage(build).lines().map(str::to_owned).collect();
+    let kept = lines.iter().filter(|line| line.contains("reads") || line.contains("first"));
+    format!("{}\n{}", kept.map(|line| line.trim()).collect::<Vec<_>>().join("\n"), warnings(&plan))
+}
+
+#[test]
+fn scripts_of_the_root_run_after_those_of_members() {
+    let default = Settings::default();
+    let scripts = json!({
+        "preinstall": "npx only-allow npm",
+        "postinstall": "node scripts/setup.js && npm run --if-present nothing-more",
+        "nothing-more": "echo done",
+        "prepare": "husky || true",
+    });
+    insta::assert_snapshot!(before_build(scripts.clone(), &default), @"
+    reads package.json scripts/setup.js
+    first lib: npm run postinstall
+    first .: npm run postinstall
+    ");
+    let skip = Settings { root_lifecycle: Some(drydock_plan::Lifecycle::Skip), ..Settings::default() };
+    insta::assert_snapshot!(before_build(scripts, &skip), @"first lib: npm run postinstall");
+}
+
+#[test]
+fn a_script_of_the_root_that_cannot_run_is_told() {
+    let default = Settings::default();
+    for script in ["npm run build --workspaces", "prisma generate", "node scripts/gone.js", "node -e \"$X\""] {
+        let told = before_build(json!({ "postinstall": script }), &default);
+        assert!(
+            told.contains("root-script-not-run") && !told.contains("npm run postinstall\nfirst"),
+            "{script}: {told}"
+        );
+    }
+    insta::assert_snapshot!(before_build(json!({ "prepare": "turbo run build" }), &default), @r#"
+    first lib: npm run postinstall
+    root-script-not-run: the root's script `prepare` (`turbo run build`) runs in no build: `turbo run build` runs scripts of members
+      if builds need what it does, write `lifecycle = "deferred"` under `[workspace]` and name the files it reads in `root-files`; `"skip"` silences this
+    "#);
+    let deferred = Settings { root_lifecycle: Some(drydock_plan::Lifecycle::Deferred), ..Settings::default() };
+    insta::assert_snapshot!(before_build(json!({ "prepare": "prisma generate" }), &deferred), @"
+    reads package.json
+    first lib: npm run postinstall
+    first .: npm run prepare
+    ");
+}
+
+#[test]
+fn a_script_that_fails_is_no_message() {
+    let default = Settings::default();
+    insta::assert_snapshot!(before_build(json!({ "preinstall": "echo no && exit 1" }), &default), @"
+    reads package.json
+    first lib: npm run postinstall
+    first .: npm run preinstall
+    ");
+    insta::assert_snapshot!(before_build(json!({ "preinstall": "is-ci || exit 1" }), &default), @"first lib: npm run postinstall");
+    insta::assert_snapshot!(before_build(json!({ "preinstall": "exit 0" }), &default), @"first lib: npm run postinstall");
+}
+
+#[test]
+fn a_dependency_of_the_root_that_there_is_none_of_is_an_error() {
+    let monorepo = Monorepo::new([service("api", "api")]).root("devDependencies", json!({ "typescript": "*" }));
+    let settings = Settings { root_dependencies: Some(vec!["typescrpt".to_owned()]), ..Settings::default() };
+    let error = planned(&monorepo.load(), &settings, &[]).unwrap_err();
+    assert_eq!(error.key(), Some("workspace.root-dependencies"));
+    let help = drydock_diagnostics::Diagnose::help(&error);
+    assert_eq!(help.as_deref(), Some("did you mean `typescript`?"));
+}
+
 #[test]
 fn patches_are_applied_to_what_is_installed() {
     let monorepo = |map: &str| {

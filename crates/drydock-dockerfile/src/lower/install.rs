@@ -10,14 +10,15 @@ use crate::syntax::{Command, Copy, Instruction, Mount, MountId, Run, Script, Sha
 /// Where pnpm keeps its store; said aloud because it would look for a place on the file system of `node_modules`.
 const PNPM_STORE: &str = "/root/.local/share/pnpm/store";
 
-/// The environment of the first base of a lineage in which `managers` install: what keeps them quiet, and bounds how
-/// long they wait for a registry; `planned` comes last and wins.
+/// The build arguments of the first base of a lineage in which `managers` install: what keeps them quiet, and bounds how
+/// long they wait for a registry. Every command of the stages that begin with it has them in its environment, and no
+/// image has.
 ///
 /// npm's own bounds are three attempts of five minutes. These are three attempts of 20 seconds, 1 and then up to
 /// 5 seconds apart: an unreachable registry fails after about a minute. The time runs until an answer begins and
 /// while nothing arrives, not while a large archive does. At the level `http` npm tells what it fetched and which
 /// attempts failed.
-pub(super) fn environment(managers: &[PackageManager], planned: &IndexMap<String, String>) -> IndexMap<String, String> {
+pub(super) fn settings(managers: &[PackageManager]) -> IndexMap<String, Option<String>> {
     let mut variables: Vec<(&str, &str)> = Vec::new();
     for manager in managers {
         match manager {
@@ -51,10 +52,7 @@ pub(super) fn environment(managers: &[PackageManager], planned: &IndexMap<String
             PackageManager::Bun => {}
         }
     }
-    let mut environment: IndexMap<String, String> =
-        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    environment.extend(planned.iter().map(|(name, value)| (name.clone(), value.clone())));
-    environment
+    variables.into_iter().map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).collect()
 }
 
 impl Lowering<'_> {

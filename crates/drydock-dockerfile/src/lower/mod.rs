@@ -179,10 +179,11 @@ impl<'p> Lowering<'p> {
         }
         let StageKind::Base(BaseStage { image: Some(_), .. }) = stage.kind else { return None };
         let fetches = |manager: &PackageManager| matches!(manager, PackageManager::Npm | PackageManager::Pnpm);
-        self.managers(&stage.id)
-            .iter()
-            .any(fetches)
-            .then(|| "A registry that cannot be reached fails an install after about a minute, not ten.".to_owned())
+        self.managers(&stage.id).iter().any(fetches).then(|| {
+            "A registry that cannot be reached fails an install after about a minute, not ten. These settings are\n\
+                 arguments, so that installs have them and no image does."
+                .to_owned()
+        })
     }
 
     fn base(&self, stage: &Stage, base: &BaseStage) -> (Base, Vec<Instruction>) {
@@ -200,12 +201,11 @@ impl<'p> Lowering<'p> {
         };
         // Packages first: a new variable is no reason to install them again, and may refer to what they bring.
         instructions.extend(self.system_packages(&stage.id, &base.system_packages));
+        instructions.extend(env(env_pairs(&base.env)));
         if base.image.is_some() {
             let managers = self.managers(&stage.id);
-            instructions.extend(env(env_pairs(&install::environment(&managers, &base.env))));
+            instructions.extend(arguments(&install::settings(&managers)));
             instructions.extend(self.install_managers(&managers));
-        } else {
-            instructions.extend(env(env_pairs(&base.env)));
         }
         (from, instructions)
     }
