@@ -18,6 +18,7 @@ mod host;
 mod hygiene;
 mod images;
 mod measure;
+mod oracle;
 mod state;
 mod test;
 
@@ -42,6 +43,8 @@ enum Task {
     Daemon(daemon::Args),
     /// Make stand-ins for base images where Docker Hub cannot be reached
     Images(images::Args),
+    /// Let npm judge pruned lockfiles of real repositories
+    Oracle(oracle::Args),
     /// Measure
     Bench(bench::Args),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Daemon(args) => daemon::run(&args),
         Task::Images(args) => images::run(&args),
+        Task::Oracle(args) => oracle::run(&args),
         Task::Bench(args) => bench::run(args),
     };
     match result {

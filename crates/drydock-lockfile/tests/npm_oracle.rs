@@ -2,13 +2,15 @@
 //! whole lockfile for the same packages.
 //!
 //! Without settings a sample of the corpus is judged by the npm on the PATH. With `DRYDOCK_ORACLE=all` every package of
-//! every repository is judged, by the newest npm 10 and npm 11.
+//! every repository is judged, by the newest npm 10 and npm 11; `DRYDOCK_ORACLE_REPOSITORIES` names a folder with
+//! further ones. `cargo xtask oracle` sets both.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and speak")]
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,10 +18,11 @@ use std::process::{Command, Stdio};
 use drydock_lockfile::{ClosureKind, InstallGraph, PruneInput, Selection, Shape, WorkspacePath};
 use serde_json::{Value, json};
 use support::npm::{npm_cache, npms, write, write_whole};
-use support::{Workspace, corpus_workspaces, path};
+use support::{Workspace, corpus_workspaces, further_workspaces, path};
 
 /// One closure to be judged.
 struct Case {
+    repository: String,
     name: String,
     keep: BTreeSet<String>,
     sealed: PathBuf,
@@ -30,35 +33,90 @@ struct Case {
     contradictions: Vec<String>,
 }
 
+/// What became of a repository's closures with one npm.
+#[derive(Default)]
+struct Tally {
+    tried: usize,
+    identical: usize,
+    /// Differ where the lockfile contradicts itself.
+    explained: usize,
+    differ: usize,
+    /// Not pruned: the whole lockfile is used, and a warning says why.
+    fallbacks: usize,
+}
+
+/// By repository and version of npm.
+type Tallies = BTreeMap<(String, String), Tally>;
+
 #[test]
 fn npm_loads_from_sealed_files_what_it_would_install() {
     let all = support::npm::all();
     let scratch = tempfile::tempdir().unwrap();
     let mut cases = Vec::new();
-    for (name, folder) in corpus_workspaces() {
+    let mut fallbacks: BTreeMap<String, usize> = BTreeMap::new();
+    for (repository, folder) in corpus_workspaces().into_iter().chain(further_workspaces()) {
         let workspace = Workspace::load(&folder);
         let members: Vec<WorkspacePath> = workspace.members.keys().cloned().collect();
         // The sample: the smallest repository whole, of the others the first member.
-        let sample = if all || name == "mcp-servers" { members.len() } else { 1 };
+        let sample = if all || repository == "mcp-servers" { members.len() } else { 1 };
         for member in members.iter().take(sample) {
             for kind in [ClosureKind::Build, ClosureKind::Production] {
                 let selection = Selection { kind, ..Selection::build(vec![member.clone()]) };
-                let name = format!("{name}/{member} {kind:?}");
-                cases.push(workspace.with(|input| prepare(name, input, &selection, scratch.path(), cases.len())));
+                let name = format!("{repository}/{member} {kind:?}");
+                let prepare =
+                    |input: PruneInput<'_>| prepare(&repository, name, input, &selection, scratch.path(), cases.len());
+                match workspace.with(prepare) {
+                    Some(case) => cases.push(case),
+                    None => *fallbacks.entry(repository.clone()).or_default() += 1,
+                }
             }
         }
     }
     let mut failures = Vec::new();
+    let mut tallies = Tallies::new();
     for npm in npms() {
-        failures.extend(judge_all(&npm, &cases));
+        let version = version(&npm);
+        for (repository, count) in &fallbacks {
+            let tally = tallies.entry((repository.clone(), version.clone())).or_default();
+            tally.tried += count;
+            tally.fallbacks += count;
+        }
+        failures.extend(judge_all(&npm, &version, &cases, &mut tallies));
     }
+    println!("{}", table(&tallies));
     assert!(failures.is_empty(), "{} closures differ:\n  {}", failures.len(), failures.join("\n  "));
 }
 
-/// Says how many closures are the same, and returns what differs without a reason.
-fn judge_all(npm: &Path, cases: &[Case]) -> Vec<String> {
+fn version(npm: &Path) -> String {
     let manifest = fs_err::read_to_string(npm.join("package.json")).unwrap();
-    let version = serde_json::from_str::<Value>(&manifest).unwrap()["version"].as_str().unwrap().to_owned();
+    serde_json::from_str::<Value>(&manifest).unwrap()["version"].as_str().unwrap().to_owned()
+}
+
+fn table(tallies: &Tallies) -> String {
+    let mut text = String::from(
+        "\n| repository | npm | closures | identical | lockfile contradicts itself | whole lockfile used | differ |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    let mut sum = Tally::default();
+    let mut row = |repository: &str, npm: &str, tally: &Tally| {
+        let Tally { tried, identical, explained, differ, fallbacks } = tally;
+        writeln!(text, "| {repository} | {npm} | {tried} | {identical} | {explained} | {fallbacks} | {differ} |")
+            .unwrap();
+    };
+    for ((repository, npm), tally) in tallies {
+        row(repository, npm, tally);
+        sum.tried += tally.tried;
+        sum.identical += tally.identical;
+        sum.explained += tally.explained;
+        sum.differ += tally.differ;
+        sum.fallbacks += tally.fallbacks;
+    }
+    row("all", "", &sum);
+    text
+}
+
+/// Counts how many closures are the same, and returns what differs without a reason.
+fn judge_all(npm: &Path, version: &str, cases: &[Case], tallies: &mut Tallies) -> Vec<String> {
     let request = |case: &Case, directory: &Path, offline: bool| {
         json!({
             "name": case.name, "directory": directory, "offline": offline,
@@ -68,39 +126,24 @@ fn judge_all(npm: &Path, cases: &[Case]) -> Vec<String> {
     let sealed = ask(npm, cases.iter().map(|case| request(case, &case.sealed, true)).collect());
     let whole = ask(npm, cases.iter().map(|case| request(case, &case.whole, false)).collect());
     let mut failures = Vec::new();
-    let (mut with_optional_peers, mut explained) = (0, 0);
+    let mut with_optional_peers = 0;
     for ((case, sealed), whole) in cases.iter().zip(&sealed).zip(&whole) {
-        let mut differences = Vec::new();
-        for (side, verdict) in [("sealed", sealed), ("whole", whole)] {
-            for problem in verdict["error"].as_str().into_iter().chain(texts(&verdict["errors"])) {
-                differences.push(format!("{side}: {problem}"));
-            }
-        }
-        let empty = serde_json::Map::new();
-        let (loaded, expected) =
-            (sealed["nodes"].as_object().unwrap_or(&empty), whole["nodes"].as_object().unwrap_or(&empty));
-        let locations: BTreeSet<&str> = loaded.keys().map(String::as_str).collect();
-        let kept: BTreeSet<&str> = case.keep.iter().map(String::as_str).collect();
-        differences.extend(kept.symmetric_difference(&locations).map(|at| format!("sealed files and closure: {at}")));
-        let installed: BTreeSet<&str> = expected.keys().map(String::as_str).collect();
-        for at in installed.symmetric_difference(&locations) {
-            let side = if installed.contains(at) { "whole" } else { "sealed" };
-            differences.push(format!("only {side}: {at}"));
-        }
-        for (at, node) in loaded {
-            let Some(other) = expected.get(at) else { continue };
-            differences.extend(differs(at, node, other));
-        }
+        let differences = differences(case, sealed, whole);
         with_optional_peers +=
             usize::from(whole["superfluous"].as_array().is_some_and(|left_out| !left_out.is_empty()));
-        if !differences.is_empty() && !case.contradictions.is_empty() {
-            explained += 1;
+        let tally = tallies.entry((case.repository.clone(), version.to_owned())).or_default();
+        tally.tried += 1;
+        if differences.is_empty() {
+            tally.identical += 1;
+        } else if !case.contradictions.is_empty() {
+            tally.explained += 1;
             println!(
                 "npm {version}: {} differs where the lockfile contradicts itself: {}",
                 case.name,
                 case.contradictions.join("; ")
             );
-        } else if !differences.is_empty() {
+        } else {
+            tally.differ += 1;
             failures.push(format!(
                 "npm {version}, {}: {} differences\n    {}",
                 case.name,
@@ -109,12 +152,34 @@ fn judge_all(npm: &Path, cases: &[Case]) -> Vec<String> {
             ));
         }
     }
-    println!(
-        "npm {version}: {} of {} closures identical, {explained} differ for a reason ({with_optional_peers} identical after leaving out what only optional peers account for)",
-        cases.len() - failures.len() - explained,
-        cases.len()
-    );
+    println!("npm {version}: {with_optional_peers} identical after leaving out what only optional peers account for");
     failures
+}
+
+/// What npm makes of the sealed files that it does not make of the whole lockfile, or the other way round.
+fn differences(case: &Case, sealed: &Value, whole: &Value) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (side, verdict) in [("sealed", sealed), ("whole", whole)] {
+        for problem in verdict["error"].as_str().into_iter().chain(texts(&verdict["errors"])) {
+            differences.push(format!("{side}: {problem}"));
+        }
+    }
+    let empty = serde_json::Map::new();
+    let (loaded, expected) =
+        (sealed["nodes"].as_object().unwrap_or(&empty), whole["nodes"].as_object().unwrap_or(&empty));
+    let locations: BTreeSet<&str> = loaded.keys().map(String::as_str).collect();
+    let kept: BTreeSet<&str> = case.keep.iter().map(String::as_str).collect();
+    differences.extend(kept.symmetric_difference(&locations).map(|at| format!("sealed files and closure: {at}")));
+    let installed: BTreeSet<&str> = expected.keys().map(String::as_str).collect();
+    for at in installed.symmetric_difference(&locations) {
+        let side = if installed.contains(at) { "whole" } else { "sealed" };
+        differences.push(format!("only {side}: {at}"));
+    }
+    for (at, node) in loaded {
+        let Some(other) = expected.get(at) else { continue };
+        differences.extend(differs(at, node, other));
+    }
+    differences
 }
 
 /// What differs between the loaded and the expected package at a location.
@@ -140,10 +205,22 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn prepare(name: String, input: PruneInput<'_>, selection: &Selection, scratch: &Path, number: usize) -> Case {
+/// Writes the two sides of a case; `None`, after saying why, when the closure falls back to the whole lockfile.
+fn prepare(
+    repository: &str,
+    name: String,
+    input: PruneInput<'_>,
+    selection: &Selection,
+    scratch: &Path,
+    number: usize,
+) -> Option<Case> {
     let graph = InstallGraph::new(input).unwrap();
-    let install = graph.prune(selection).unwrap();
-    assert_eq!(install.shape, Shape::Sealed, "{name}: {:?}", install.warnings);
+    let install = graph.prune(selection).unwrap_or_else(|error| panic!("{name}: {error}"));
+    if install.shape != Shape::Sealed {
+        let reasons: Vec<&str> = install.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        println!("{name}: the whole lockfile is used: {}", reasons.join("; "));
+        return None;
+    }
     let sealed = scratch.join(format!("{number}/sealed"));
     for (path, file) in &install.files {
         write(&sealed.join(path.as_str()), &file.bytes);
@@ -161,7 +238,8 @@ fn prepare(name: String, input: PruneInput<'_>, selection: &Selection, scratch: 
         member.is_none_or(|member| install.members.contains(&member))
     });
     let contradictions = contradictions.map(|warning| warning.message).collect();
-    Case { name, keep: install.entries, sealed, whole, omit_dev, tops, contradictions }
+    let repository = repository.to_owned();
+    Some(Case { repository, name, keep: install.entries, sealed, whole, omit_dev, tops, contradictions })
 }
 
 fn ask(npm: &Path, cases: Vec<Value>) -> Vec<Value> {

@@ -4,11 +4,12 @@ mod driver;
 mod generate;
 mod history;
 mod librechat;
+mod lockfile;
 mod plan;
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::measure::{self, Candidate};
@@ -36,8 +37,8 @@ enum Subject {
     Driver(driver::Args),
     /// `LibreChat`: cold, unchanged and edited builds against its own Dockerfile
     Librechat(librechat::Args),
-    /// Pruning and sealing large lockfiles
-    Lockfile,
+    /// Pruning: the library, the command against `turbo prune`, and what npm says of both
+    Lockfile(lockfile::Args),
     /// How many commits of a real repository change what an install reads
     History(history::Args),
 }
@@ -48,14 +49,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Subject::Plan => plan::run(),
         Subject::Driver(args) => driver::run(&args),
         Subject::Librechat(args) => librechat::run(&args),
-        Subject::Lockfile => not_there("lockfile"),
+        Subject::Lockfile(args) => lockfile::run(&args),
         Subject::History(args) => history::run(&args),
     }
-}
-
-/// A measurement whose subject is not finished fails instead of printing nothing.
-fn not_there(name: &str) -> Result<()> {
-    bail!("the measurement `{name}` is not written yet")
 }
 
 fn compare(runs: usize, commands: &[String]) -> Result<()> {

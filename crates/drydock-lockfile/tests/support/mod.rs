@@ -130,6 +130,10 @@ impl Workspace {
             patterns.iter().map(|pattern| pattern.trim_start_matches("./").to_owned()).collect();
         let mut members = BTreeMap::new();
         for pattern in &patterns {
+            if let Some(left_out) = pattern.strip_prefix('!') {
+                members.remove(&path(left_out));
+                continue;
+            }
             for folder in expand(directory, pattern) {
                 members.insert(path(&folder), manifest(&folder));
             }
@@ -176,7 +180,16 @@ pub(crate) fn corpus() -> Option<PathBuf> {
 
 /// The workspaces of the corpus by name.
 pub(crate) fn corpus_workspaces() -> Vec<(String, PathBuf)> {
-    let Some(folder) = corpus() else { return Vec::new() };
+    corpus().map(|folder| workspaces_in(&folder)).unwrap_or_default()
+}
+
+/// The workspaces in the folder that `DRYDOCK_ORACLE_REPOSITORIES` names, by name.
+pub(crate) fn further_workspaces() -> Vec<(String, PathBuf)> {
+    let folder = std::env::var_os("DRYDOCK_ORACLE_REPOSITORIES").map(PathBuf::from);
+    folder.map(|folder| workspaces_in(&folder)).unwrap_or_default()
+}
+
+fn workspaces_in(folder: &Path) -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = fs_err::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
