@@ -243,3 +243,49 @@ impl Board {
 pub(super) fn is_cancellation(error: &str) -> bool {
     error.contains("context canceled") || error.ends_with(": Canceled")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use drydock_build::{PushProgress, Pushed, VertexProgress, VertexStarted};
+
+    use super::*;
+
+    #[test]
+    fn layers_that_are_pulled_and_pushed_add_up() {
+        let spec = RowSpec { stage: "base".into(), label: "base".into(), kind: RowKind::Base, needs: Vec::new() };
+        let mut board = Board::new(vec![spec], 1);
+        let now = Instant::now();
+        let vertex = VertexDigest::from("sha256:1");
+        let name = VertexName::parse("[base 1/2] FROM docker.io/library/node:22");
+        let started = VertexStarted { vertex: vertex.clone(), name, targets: Vec::new(), at: SystemTime::UNIX_EPOCH };
+        board.take(&Event::VertexStarted(started), now);
+        assert_eq!(board.rows[0].pulled, None);
+        for (part, current, total) in
+            [("sha256:a", 1, Some(10)), ("sha256:b", 5, Some(20)), ("sha256:a", 4, Some(10)), ("extracting", 1, None)]
+        {
+            let part = part.to_owned();
+            board.take(
+                &Event::VertexProgress(VertexProgress { vertex: vertex.clone(), part, current, total, done: false }),
+                now,
+            );
+        }
+        assert_eq!(board.rows[0].pulled, Some((9, 30)));
+
+        let reference = "localhost:5000/a:1".to_owned();
+        for (current, total) in [(3, Some(9)), (9, None)] {
+            let push = PushProgress {
+                reference: reference.clone(),
+                layer: "x".into(),
+                status: "Pushing".into(),
+                current,
+                total,
+            };
+            board.take(&Event::PushProgress(push), now);
+        }
+        assert_eq!(board.pushes[&reference]["x"], (9, 9));
+        board.take(&Event::Pushed(Pushed { reference, digest: None, size: None }), now);
+        assert!(board.pushes.is_empty());
+    }
+}

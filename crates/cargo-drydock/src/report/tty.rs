@@ -192,7 +192,7 @@ fn in_words(name: &str) -> String {
     if let Some(name) = name.strip_prefix("[internal] load metadata for ") {
         format!("asking the registry for {}", image(name))
     } else if let Some(rest) = name.strip_prefix("[auth] ") {
-        format!("logging in for {}", rest.split(' ').next().unwrap_or(rest))
+        format!("logging in to {}", rest.rsplit(' ').next().unwrap_or(rest))
     } else if let Some(cache) = name.strip_prefix("importing cache manifest from ") {
         format!("reading the cache {cache}")
     } else if name.starts_with("exporting cache") {
@@ -214,6 +214,10 @@ fn plain_instruction(instruction: &str) -> String {
         if !is_option {
             rest.push(word);
         }
+    }
+    if let ("FROM", Some(image)) = (keyword.as_str(), rest.first_mut()) {
+        // The digest says nothing that is read at a glance.
+        *image = image.split_once("@sha256:").map_or(*image, |(name, _)| name);
     }
     format!("{keyword} {}", rest.join(" "))
 }
@@ -262,5 +266,28 @@ impl Reporter for Tty {
         if cached > 0 && !self.verbose {
             self.scroll(&status_line(FAINT, "Cached", &units::count(cached as u64, "stage")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_are_read_at_a_glance() {
+        assert_eq!(plain_instruction("RUN --mount=type=cache,id=npm npm ci"), "RUN npm ci");
+        assert_eq!(plain_instruction("COPY --from=build /app/dist dist"), "COPY --from=build /app/dist dist");
+        assert_eq!(plain_instruction("FROM docker.io/library/node:22@sha256:ab"), "FROM docker.io/library/node:22");
+    }
+
+    #[test]
+    fn what_goes_on_beside_the_steps_is_said_in_words() {
+        assert_eq!(
+            in_words("[internal] load metadata for docker.io/library/node:22"),
+            "asking the registry for node:22"
+        );
+        assert_eq!(in_words("[auth] acme/shop:pull token for ghcr.io"), "logging in to ghcr.io");
+        assert_eq!(in_words("importing cache manifest from ghcr.io/acme/c"), "reading the cache ghcr.io/acme/c");
+        assert_eq!(in_words("exporting to image"), "writing the image");
     }
 }
