@@ -22,6 +22,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
       graph        Print the packages and the edges between them
       targets      List the images that can be built, and what led to each
       plan         Print the stages and targets of a build without building
+      affected     List the targets whose images are not what they were at a commit, and why
+      why          Tell how a change reaches the image of a target: package, stage, instruction
       dockerfile   Print the combined Dockerfile, write it with what it needs, or check what is on disk
       bake         Print the file with which `docker buildx bake` builds the same images
       files        List the files that the image of a target is made from
@@ -62,7 +64,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
 
     Exit codes:
       0    success
-      1    a build failed, or `dockerfile --check` found stale files
+      1    a build failed, `dockerfile --check` found stale files, or `affected --exit-code` found
+      targets
       2    the command line or the configuration is wrong
       3    the workspace, a manifest or the lockfile is invalid
       4    Docker is unreachable, too old, or refuses
@@ -86,7 +89,8 @@ fn build_help_tells_every_option() {
 
     Arguments:
       [TARGET]...
-              Targets, by their name or their package's [default: all]
+              Targets, by their name or their package's, or filters: `api...`, `...^lib`,
+              `./services/*`, `[main]`, `!name` [default: all]
 
     Options:
       -j, --jobs <N>
@@ -156,6 +160,17 @@ fn build_help_tells_every_option() {
 
       -h, --help
               Print help (see a summary with '-h')
+
+    Selection:
+          --affected
+              Only targets whose images are not what they were
+
+          --since <REF>
+              The commit that `--affected` compares with: where its history and that of HEAD fork
+              [default: the branch a pull request is for, or origin's]
+
+          --allow-empty
+              Filters may choose nothing
 
     Images:
       -t, --tag <TAG>

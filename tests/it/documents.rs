@@ -295,6 +295,7 @@ fn a_plan_for_programs() {
       "stages": [
         {
           "name": "base",
+          "fingerprint": "f27c159f4a3a8be34daea812110c1c74e2fcb4139c68341449c3689119ad8825",
           "needs": [],
           "kind": "base",
           "image": "node:22-bookworm-slim",
@@ -302,6 +303,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "install",
+          "fingerprint": "cb1db84d5f55afbbb674a53c7cda414a3bbfc01606a09f28e6647b4d1fe3d5e9",
           "needs": [
             "base"
           ],
@@ -316,6 +318,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "build-lib",
+          "fingerprint": "3b390bfde2035903686b05220ea790ac65b4e4f216d613f26417035c1401dfa8",
           "needs": [
             "install"
           ],
@@ -340,6 +343,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "runtime-deps-api",
+          "fingerprint": "5831c76efa9f14ae414a4785c16cdf54412fa70a24175b2dee4c5c239ea2a5e8",
           "needs": [
             "base"
           ],
@@ -355,6 +359,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "api",
+          "fingerprint": "2a7984799ed8c3577477f0017b04ce9b5a0b3476091ae0d4ddd296a7ce5213fc",
           "needs": [
             "build-lib",
             "runtime-deps-api"
@@ -395,6 +400,7 @@ fn a_plan_for_programs() {
       "targets": [
         {
           "name": "api",
+          "fingerprint": "2a7984799ed8c3577477f0017b04ce9b5a0b3476091ae0d4ddd296a7ce5213fc",
           "kind": "service",
           "package": "@acme/api",
           "stage": "api",

@@ -1,5 +1,6 @@
 //! Tests of the command line that need no Docker: what is printed, where, and the exit code.
 
+mod affected;
 mod bad_input;
 mod command_line;
 mod config;
@@ -8,4 +9,5 @@ mod dockerfile;
 mod documents;
 mod edges;
 mod images;
+mod select;
 mod support;

@@ -19,6 +19,9 @@ pub(crate) fn clean(command: &mut Command) {
         "DOCKER_CONTEXT",
         "DOCKER_CONFIG",
         "DRYDOCK_JOBS",
+        "DRYDOCK_SINCE",
+        "GITHUB_BASE_REF",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA",
         "BUILDKIT_PROGRESS",
         "GITHUB_ACTIONS",
         "NO_COLOR",
@@ -28,6 +31,25 @@ pub(crate) fn clean(command: &mut Command) {
     ] {
         command.env_remove(name);
     }
+}
+
+/// git in the fixture's root.
+pub(crate) fn git(fixture: &Fixture, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(fixture.root());
+    command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]);
+    let output = command.args(arguments).output().expect("git is on PATH");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+/// Makes the fixture a repository, with all that is in it committed.
+pub(crate) fn commit_all(fixture: &Fixture, message: &str) {
+    if !fixture.root().join(".git").exists() {
+        git(fixture, &["init", "-q", "-b", "main"]);
+    }
+    git(fixture, &["add", "-A"]);
+    git(fixture, &["commit", "-q", "--allow-empty", "-m", message]);
 }
 
 /// What a run of `drydock` printed to stdout. Panics when it fails.

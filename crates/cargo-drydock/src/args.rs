@@ -16,7 +16,7 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 Exit codes:
   0    success
-  1    a build failed, or `dockerfile --check` found stale files
+  1    a build failed, `dockerfile --check` found stale files, or `affected --exit-code` found targets
   2    the command line or the configuration is wrong
   3    the workspace, a manifest or the lockfile is invalid
   4    Docker is unreachable, too old, or refuses
@@ -94,7 +94,11 @@ pub(crate) enum Command {
     /// List the images that can be built, and what led to each
     Targets(FormatArgs),
     /// Print the stages and targets of a build without building
-    Plan(SelectionArgs),
+    Plan(PlanArgs),
+    /// List the targets whose images are not what they were at a commit, and why
+    Affected(AffectedArgs),
+    /// Tell how a change reaches the image of a target: package, stage, instruction
+    Why(WhyArgs),
     /// Print the combined Dockerfile, write it with what it needs, or check what is on disk
     Dockerfile(DockerfileArgs),
     /// Print the file with which `docker buildx bake` builds the same images
@@ -117,16 +121,70 @@ pub(crate) struct FormatArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SelectionArgs {
-    /// Targets, by their name or their package's [default: all]
+pub(crate) struct PlanArgs {
+    /// Targets, by their name or their package's, or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name`
+    /// [default: all]
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) changed: ChangedArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PlanFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people
+    #[default]
+    Human,
+    /// For programs: versioned, documented, stable
+    Json,
+    /// The value of `strategy.matrix` of a GitHub workflow, in one line
+    GithubMatrix,
+    /// A child pipeline for GitLab
+    Gitlab,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AffectedArgs {
+    /// Targets, or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name` [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The commit to compare with: where its history and that of HEAD fork [default: the branch a pull request is for, or
+    /// origin's]
+    #[arg(long, value_name = "REF", env = "DRYDOCK_SINCE")]
+    pub(crate) since: Option<String>,
+    /// Exit with 0 when no target is affected, 1 when some are, 2 when that cannot be told
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Filters may choose nothing
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The target, by its name or its package's
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// The commit to compare with: where its history and that of HEAD fork
+    #[arg(long, value_name = "REF", env = "DRYDOCK_SINCE", default_value = "HEAD")]
+    pub(crate) since: Option<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GraphArgs {
+    /// Packages or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name` [default: all]
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) packages: Vec<String>,
+    /// Filters may choose nothing
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: GraphFormat,
@@ -212,7 +270,8 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct BuildArgs {
-    /// Targets, by their name or their package's [default: all]
+    /// Targets, by their name or their package's, or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name`
+    /// [default: all]
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// How many targets to build at once [default: the number of processors]
@@ -261,7 +320,25 @@ pub(crate) struct BuildArgs {
     pub(crate) format: FormatArgs,
     // Last, because its heading holds for all that follows.
     #[command(flatten)]
+    pub(crate) changed: ChangedArgs,
+    #[command(flatten)]
     pub(crate) image: ImageArgs,
+}
+
+/// Which of the chosen targets take part.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct ChangedArgs {
+    /// Only targets whose images are not what they were
+    #[arg(long)]
+    pub(crate) affected: bool,
+    /// The commit that `--affected` compares with: where its history and that of HEAD fork [default: the branch a pull
+    /// request is for, or origin's]
+    #[arg(long, value_name = "REF", requires = "affected")]
+    pub(crate) since: Option<String>,
+    /// Filters may choose nothing
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 }
 
 /// What becomes of the images.
@@ -352,7 +429,9 @@ impl Command {
             Self::Build(args) => args.format.format,
             Self::Graph(args) => return args.format == GraphFormat::Json,
             Self::Targets(args) => args.format,
-            Self::Plan(args) => args.format.format,
+            Self::Affected(args) => args.format.format,
+            Self::Why(args) => args.format.format,
+            Self::Plan(args) => return args.format == PlanFormat::Json,
             Self::Dockerfile(args) => args.format.format,
             Self::Files(args) => args.format.format,
             Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) => Format::Human,

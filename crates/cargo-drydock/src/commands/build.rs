@@ -14,6 +14,7 @@ use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::load;
 use super::request::{self, Images, Prepared, Wish};
+use super::select;
 use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -24,7 +25,8 @@ use crate::shell::{self, Shell};
 pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let begun = Instant::now();
     let loaded = load(global, shell)?;
-    let plan = loaded.plan(&args.targets, shell)?;
+    let Some(targets) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
+    let plan = loaded.plan(&targets, shell)?;
     let progress = args.progress.unwrap_or_else(progress_from_environment);
     shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
     let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
@@ -34,6 +36,14 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result
+}
+
+/// No target is left: whoever reads the metadata finds none.
+fn nothing(args: &BuildArgs) -> Result<(), Failure> {
+    if let Some(file) = &args.image.metadata_file {
+        metadata::write(file.as_std_path(), &serde_json::json!({})).map_err(|source| MetadataError { source })?;
+    }
+    Ok(())
 }
 
 async fn drive(

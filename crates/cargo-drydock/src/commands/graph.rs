@@ -1,6 +1,6 @@
 //! `graph`: the packages in build order and the edges between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use drydock_lockfile::PackageName;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::load::load;
+use super::select::{self, SelectError};
 use crate::args::{GlobalArgs, GraphArgs, GraphFormat};
 use crate::failure::Failure;
 use crate::report::units::{pad, tame};
@@ -16,7 +17,15 @@ use crate::shell::{FAINT, Shell};
 
 pub(super) fn run(args: &GraphArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
-    let order = loaded.build_order()?;
+    let mut order = loaded.build_order()?;
+    if !args.packages.is_empty() {
+        let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
+        let chosen = select::packages(&loaded, &found, &args.packages)?;
+        order.retain(|name| chosen.contains(name));
+        if order.is_empty() && !args.allow_empty {
+            return Err(SelectError::no_package(&args.packages).into());
+        }
+    }
     let graph = &loaded.graph;
     shell.print(&match args.format {
         GraphFormat::Tree => tree(graph, &order),
@@ -93,7 +102,8 @@ fn mermaid(graph: &PackageGraph, order: &[PackageName]) -> String {
 
 /// The edges in build order of the packages that they lead from.
 fn edges<'g>(graph: &'g PackageGraph, order: &[PackageName]) -> impl Iterator<Item = &'g Edge> {
-    order.iter().flat_map(|name| graph.dependencies(name.as_str()))
+    let shown: BTreeSet<&PackageName> = order.iter().collect();
+    order.iter().flat_map(|name| graph.dependencies(name.as_str())).filter(move |edge| shown.contains(&edge.to))
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -20,7 +20,7 @@ pub(super) struct Loaded {
     /// The configuration.
     pub(super) config: Config,
     /// The workspace.
-    pub(super) workspace: Workspace,
+    pub(super) workspace: Arc<Workspace>,
     /// Its graph, with the edges that the configuration adds.
     pub(super) graph: PackageGraph,
 }
@@ -51,7 +51,7 @@ pub(super) fn load(args: &GlobalArgs, shell: &mut Shell) -> Result<Loaded, Failu
         shell.verbose("Config", file.strip_prefix(&root).unwrap_or(file).as_str());
     }
     shell.warn_all(&workspace.warnings);
-    Ok(Loaded { root, config, workspace, graph })
+    Ok(Loaded { root, config, workspace: Arc::new(workspace), graph })
 }
 
 impl Loaded {
@@ -91,7 +91,8 @@ fn start(args: &GlobalArgs) -> Result<Utf8PathBuf, Failure> {
     Ok(absolute)
 }
 
-fn configured_edges(config: &Config) -> Vec<ExtraEdge> {
+/// The edges that a configuration adds.
+pub(super) fn configured_edges(config: &Config) -> Vec<ExtraEdge> {
     let why = || config.file.as_deref().and_then(Utf8Path::file_name).unwrap_or(FILE_NAME).to_owned();
     let packages = config.settings.packages.iter();
     let edges = packages.flat_map(|(from, settings)| {

@@ -1,19 +1,26 @@
 //! One module for each command. Each calls the other crates up to the step that was asked for, and prints.
 
+mod affected;
 mod bake;
 mod build;
 mod completions;
+mod digests;
 mod dockerfile;
 mod facts;
 mod files;
 mod graph;
 mod init;
 mod load;
+mod matrix;
 mod plan;
 mod prune;
+mod reasons;
 mod request;
+mod select;
+mod state;
 mod tags;
 mod targets;
+mod why;
 
 use drydock_plan::TargetKind;
 use serde::Serialize;
@@ -29,6 +36,8 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Build(args) => build::run(args, global, shell),
         Command::Graph(args) => graph::run(args, global, shell),
         Command::Targets(args) => targets::run(*args, global, shell),
+        Command::Affected(args) => affected::run(args, global, shell),
+        Command::Why(args) => why::run(args, global, shell),
         Command::Plan(args) => plan::run(args, global, shell),
         Command::Dockerfile(args) => dockerfile::run(args, global, shell),
         Command::Bake(args) => bake::run(args, global, shell),

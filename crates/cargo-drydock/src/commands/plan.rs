@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use drydock_dockerfile::{Fingerprints, Surroundings, validate};
 use drydock_plan::{
     BuildPlan, BuildStage, ContextContent, CopySource, InstallPurpose, Stage, StageKind, Target, WorkspacePath,
 };
@@ -10,16 +11,42 @@ use unicode_width::UnicodeWidthStr;
 
 use super::load::load;
 use super::targets::DecisionDocument;
+use super::{digests, matrix, select};
 use super::{json_text, kind};
-use crate::args::{GlobalArgs, SelectionArgs};
+use crate::args::{GlobalArgs, PlanArgs, PlanFormat};
 use crate::failure::Failure;
 use crate::report::units;
 use crate::shell::{FAINT, Shell, Verbosity};
 
-pub(super) fn run(args: &SelectionArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
+pub(super) fn run(args: &PlanArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
-    let plan = loaded.plan(&args.targets, shell)?;
-    let text = if shell.is_json() { json(&plan) } else { human(&plan, shell.verbosity() == Verbosity::Verbose) };
+    let Some(targets) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else {
+        return shell.print(&match args.format {
+            PlanFormat::Human => String::new(),
+            PlanFormat::Json => json(
+                &BuildPlan {
+                    root: drydock_plan::ImagePath::new("/app"),
+                    stages: Vec::new(),
+                    targets: Vec::new(),
+                    context: Vec::new(),
+                    decisions: Vec::new(),
+                    warnings: Vec::new(),
+                },
+                None,
+            ),
+            PlanFormat::GithubMatrix => matrix::github(&[]),
+            PlanFormat::Gitlab => matrix::gitlab(&[]),
+        });
+    };
+    let plan = loaded.plan(&targets, shell)?;
+    validate(&plan)?;
+    let fingerprints = || digests::fingerprints(&loaded, &plan, &Surroundings::default());
+    let text = match args.format {
+        PlanFormat::Human => human(&plan, shell.verbosity() == Verbosity::Verbose),
+        PlanFormat::Json => json(&plan, Some(&fingerprints()?)),
+        PlanFormat::GithubMatrix => matrix::github(&matrix::rows(&plan, &fingerprints()?)),
+        PlanFormat::Gitlab => matrix::gitlab(&matrix::rows(&plan, &fingerprints()?)),
+    };
     shell.print(&text)
 }
 
@@ -148,6 +175,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct StageDocument<'a> {
     name: &'a str,
+    fingerprint: Option<String>,
     needs: Vec<&'a str>,
     #[serde(flatten)]
     kind: KindDocument<'a>,
@@ -205,6 +233,7 @@ struct CopyDocument<'a> {
 #[derive(Serialize)]
 struct TargetDocument<'a> {
     name: &'a str,
+    fingerprint: Option<String>,
     kind: &'static str,
     package: &'a str,
     stage: &'a str,
@@ -219,12 +248,12 @@ struct FileDocument<'a> {
     executable: bool,
 }
 
-fn json(plan: &BuildPlan) -> String {
+fn json(plan: &BuildPlan, fingerprints: Option<&Fingerprints>) -> String {
     json_text(&Document {
         version: 1,
         root: plan.root.as_str(),
-        stages: plan.stages.iter().map(stage_document).collect(),
-        targets: plan.targets.iter().map(target_document).collect(),
+        stages: plan.stages.iter().map(|stage| stage_document(stage, fingerprints)).collect(),
+        targets: plan.targets.iter().map(|target| target_document(target, fingerprints)).collect(),
         context: plan
             .context
             .iter()
@@ -238,9 +267,11 @@ fn json(plan: &BuildPlan) -> String {
     })
 }
 
-fn target_document(target: &Target) -> TargetDocument<'_> {
+fn target_document<'a>(target: &'a Target, fingerprints: Option<&Fingerprints>) -> TargetDocument<'a> {
+    let fingerprint = fingerprints.and_then(|all| all.target(&target.name));
     TargetDocument {
         name: target.name.as_str(),
+        fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
         kind: kind(target.kind),
         package: target.package.as_str(),
         stage: target.stage.as_str(),
@@ -249,7 +280,7 @@ fn target_document(target: &Target) -> TargetDocument<'_> {
     }
 }
 
-fn stage_document(stage: &Stage) -> StageDocument<'_> {
+fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> StageDocument<'a> {
     let kind = match &stage.kind {
         StageKind::Base(base) => KindDocument::Base {
             image: base.image.as_ref().map(drydock_plan::ImageRef::as_str),
@@ -307,7 +338,8 @@ fn stage_document(stage: &Stage) -> StageDocument<'_> {
         },
     };
     let needs = stage.needs().into_iter().map(drydock_plan::StageId::as_str).collect();
-    StageDocument { name: stage.id.as_str(), needs, kind }
+    let fingerprint = fingerprints.and_then(|all| all.stage(&stage.id)).map(|stage| stage.fingerprint.to_string());
+    StageDocument { name: stage.id.as_str(), fingerprint, needs, kind }
 }
 
 fn shown(paths: &[WorkspacePath]) -> Vec<&str> {

@@ -4,6 +4,7 @@
 //! inferred by the plan.
 
 mod command;
+mod commit;
 mod error;
 mod image;
 mod read;

@@ -1,0 +1,196 @@
+//! Which targets a command is about: names, or pnpm's filters.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+use drydock_diagnostics::{Category, Diagnose, closest};
+use drydock_plan::{PackageName, TargetName, Targets, WorkspacePath};
+use drydock_workspace::{Filter, Glob};
+
+use super::affected::Affected;
+use super::load::Loaded;
+use super::reasons::Reason;
+use super::state::Base;
+use crate::args::ChangedArgs;
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// Filters that come to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SelectError {
+    /// A name that nothing has.
+    #[error("no package and no target is called `{name}`")]
+    Unknown { name: String, closest: Option<String> },
+    /// All of them together leave no target.
+    #[error("the filters {filters} leave no target")]
+    Empty { filters: String, packages: Vec<String> },
+    /// All of them together leave no package.
+    #[error("the filters {filters} leave no package")]
+    NoPackage { filters: String },
+}
+
+impl SelectError {
+    /// All of `texts` together leave no package.
+    pub(super) fn no_package(texts: &[String]) -> Self {
+        Self::NoPackage { filters: quoted(texts) }
+    }
+}
+
+fn quoted(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Diagnose for SelectError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "filter-unknown",
+            Self::Empty { .. } | Self::NoPackage { .. } => "filter-empty",
+        }
+    }
+
+    fn category(&self) -> Category {
+        Category::Usage
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { closest: Some(name), .. } => format!("did you mean `{name}`?"),
+            Self::Unknown { .. } => "`drydock graph` lists the packages, `drydock targets` the targets".to_owned(),
+            Self::Empty { .. } | Self::NoPackage { .. } => "pass `--allow-empty` where that is fine".to_owned(),
+        })
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Empty { packages, .. } if !packages.is_empty() => {
+                vec![format!("they choose {}, and no image is made of that alone", packages.join(", "))]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The targets that `texts` mean, as names that a plan takes: `None` for all, which is also what no text means. Where no
+/// text is a filter, they are names, which the plan itself judges.
+pub(super) fn targets(loaded: &Loaded, texts: &[String], allow_empty: bool) -> Result<Option<Vec<String>>, Failure> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    if !texts.iter().any(|text| Filter::is_filter(text)) {
+        return Ok(Some(texts.to_vec()));
+    }
+    let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
+    let packages = packages(loaded, &found, texts)?;
+    let chosen: Vec<String> = found
+        .targets
+        .iter()
+        .filter(|(_, target)| packages.contains(&target.package))
+        .map(|(name, _)| name.to_string())
+        .collect();
+    if chosen.is_empty() && !allow_empty {
+        let filters = quoted(texts);
+        let packages = packages.iter().map(|name| format!("`{name}`")).collect();
+        return Err(SelectError::Empty { filters, packages }.into());
+    }
+    Ok(Some(chosen))
+}
+
+/// The targets that `texts` and `changed` leave, as names that a plan takes, of which none means all. `None` when there
+/// is nothing to do, which is then said.
+pub(super) fn chosen(
+    loaded: &Loaded,
+    texts: &[String],
+    changed: &ChangedArgs,
+    shell: &mut Shell,
+) -> Result<Option<Vec<String>>, Failure> {
+    let selected = targets(loaded, texts, changed.allow_empty)?;
+    if selected.as_ref().is_some_and(Vec::is_empty) {
+        shell.status("Finished", "no target is chosen");
+        return Ok(None);
+    }
+    if !changed.affected {
+        return Ok(Some(selected.unwrap_or_default()));
+    }
+    let mut affected = Affected::find(loaded, changed.since.as_deref(), shell)?;
+    if let Some(selected) = selected {
+        let selected = names(loaded, &selected)?;
+        affected.targets.retain(|target| selected.contains(&target.name));
+    }
+    let since = affected.revision.clone().unwrap_or_default();
+    for target in &affected.targets {
+        let reasons: Vec<String> = target.reasons.iter().map(Reason::sentence).collect();
+        shell.verbose("Affected", format!("{}: {}", target.name, reasons.join("; ")));
+    }
+    if affected.targets.is_empty() {
+        shell.status("Finished", format!("no target is affected since {since}"));
+        return Ok(None);
+    }
+    Ok(Some(affected.names()))
+}
+
+/// The names of targets that `texts`, names of targets or packages, stand for.
+pub(super) fn names(loaded: &Loaded, texts: &[String]) -> Result<BTreeSet<TargetName>, Failure> {
+    if texts.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    // The plan is the judge of what a name means.
+    let plan = drydock_plan::plan(&loaded.workspace, &loaded.graph, &loaded.config.settings, texts)?;
+    Ok(plan.targets.into_iter().map(|target| target.name).collect())
+}
+
+/// The packages that filters choose: the sum of those that add, all when there are none, without those that the others
+/// take away. A name stands for the package of the target that is called so, too.
+pub(super) fn packages(loaded: &Loaded, found: &Targets, texts: &[String]) -> Result<BTreeSet<PackageName>, Failure> {
+    let here = current_folder(&loaded.root);
+    let filters = texts.iter().map(|text| Filter::parse(text, &here)).collect::<Result<Vec<_>, _>>()?;
+    let is_named = |package: &PackageName, glob: &Glob| {
+        let mut of_package = found.targets.iter().filter(|(_, target)| target.package == *package);
+        glob.is_match(package.as_str()) || of_package.any(|(name, _)| glob.is_match(name.as_str()))
+    };
+    let mut added = BTreeSet::new();
+    let mut taken = BTreeSet::new();
+    for filter in &filters {
+        if let Some(name) = filter.name.as_ref().filter(|name| name.is_literal()) {
+            known(loaded, found, name.as_str(), &is_named, name)?;
+        }
+        let changed = filter.since.as_deref().map(|revision| changed(loaded, revision)).transpose()?;
+        let chosen = filter.select(&loaded.graph, &is_named, changed.as_ref());
+        if filter.exclude { taken.extend(chosen) } else { added.extend(chosen) }
+    }
+    if filters.iter().all(|filter| filter.exclude) {
+        added.extend(loaded.graph.packages().cloned());
+    }
+    Ok(added.difference(&taken).cloned().collect())
+}
+
+fn known(
+    loaded: &Loaded,
+    found: &Targets,
+    name: &str,
+    is_named: &dyn Fn(&PackageName, &Glob) -> bool,
+    glob: &Glob,
+) -> Result<(), SelectError> {
+    if loaded.graph.packages().any(|package| is_named(package, glob)) {
+        return Ok(());
+    }
+    let packages = loaded.graph.packages().map(PackageName::as_str);
+    let names = packages.chain(found.targets.keys().map(TargetName::as_str));
+    let closest = closest(name, names).map(str::to_owned);
+    Err(SelectError::Unknown { name: name.to_owned(), closest })
+}
+
+/// The packages with a file in their folders that is not what it was; all, when nobody knows.
+fn changed(loaded: &Loaded, revision: &str) -> Result<BTreeSet<PackageName>, Failure> {
+    let Ok(base) = Base::find(loaded, Some(revision))? else {
+        return Ok(loaded.graph.packages().cloned().collect());
+    };
+    let owners = base.changed.keys().filter_map(|path| loaded.workspace.package_of(path));
+    Ok(owners.map(|package| package.name.clone()).collect())
+}
+
+/// The folder that the user is in, from the root; the root itself from elsewhere.
+fn current_folder(root: &Utf8Path) -> WorkspacePath {
+    let here = Utf8Path::new(".").canonicalize_utf8().ok();
+    let inside = here.as_deref().and_then(|here| here.strip_prefix(root).ok());
+    inside.and_then(|inside| WorkspacePath::new(inside.as_str()).ok()).unwrap_or_default()
+}

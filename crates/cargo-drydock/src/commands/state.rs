@@ -1,0 +1,181 @@
+//! The workspace as a commit has it, planned, beside what it is now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drydock_diagnostics::{Category, Diagnose, Warning};
+use drydock_dockerfile::{ContentDigest, Fingerprints, Surroundings, validate};
+use drydock_plan::{BuildPlan, ContextFile, WorkspacePath};
+use drydock_workspace::{Change, CommitId, GitTree, PackageGraph, Repository, Tree, Workspace, WorkspaceError};
+
+use super::load::{Loaded, configured_edges};
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// A state of the workspace, planned.
+pub(super) struct State {
+    /// The workspace.
+    pub(super) workspace: Arc<Workspace>,
+    /// The plan of all its targets.
+    pub(super) plan: BuildPlan,
+    /// The plan's fingerprints. Only comparable with those of a state that was made with this one.
+    pub(super) fingerprints: Fingerprints,
+}
+
+/// The commit that the work tree is compared with.
+pub(super) struct Base {
+    /// What the user wrote.
+    pub(super) revision: String,
+    /// Where the history of that and of what is checked out fork.
+    pub(super) commit: CommitId,
+    /// What differs between that commit and the work tree, untracked files included.
+    pub(super) changed: BTreeMap<WorkspacePath, Change>,
+    tree: Arc<GitTree>,
+}
+
+/// Why there is nothing to compare with.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BaseError {
+    /// There is no repository.
+    #[error("`{root}` is not in a git repository, so nothing says what changed")]
+    NoRepository { root: String },
+    /// Nobody says what to compare with, and there is no usual branch.
+    #[error("nothing says since when changes count")]
+    NoRevision,
+}
+
+impl Diagnose for BaseError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoRepository { .. } => "no-repository",
+            Self::NoRevision => "no-revision",
+        }
+    }
+
+    fn category(&self) -> Category {
+        Category::Usage
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NoRepository { .. } => "run `git init`, or build without `--affected`".to_owned(),
+            Self::NoRevision => "pass `--since BRANCH`".to_owned(),
+        })
+    }
+}
+
+impl Base {
+    /// The base that `revision` means, or the usual one: the branch that a pull request is for, or the one that `origin`
+    /// has checked out. `Ok(Err(_))` when the commit is not there because the clone is shallow: then everything counts
+    /// as changed, and the warning says so.
+    pub(super) fn find(loaded: &Loaded, revision: Option<&str>) -> Result<Result<Self, Warning>, Failure> {
+        let Some(repository) = Repository::find(&loaded.root)? else {
+            return Err(BaseError::NoRepository { root: loaded.root.to_string() }.into());
+        };
+        let revision = match revision {
+            Some(revision) => revision.to_owned(),
+            None => usual_revision(&repository).ok_or(BaseError::NoRevision)?,
+        };
+        let found = repository.commit(&revision).and_then(|commit| {
+            let head = repository.commit("HEAD")?;
+            repository.merge_base(&commit, &head)
+        });
+        let commit = match found {
+            Ok(commit) => commit,
+            Err(
+                error @ (WorkspaceError::GitRevision { shallow: true, .. }
+                | WorkspaceError::GitNoMergeBase { shallow: true, .. }),
+            ) => {
+                let message = format!("{error}: every target counts as affected");
+                let help =
+                    "fetch more of the history: `fetch-depth: 0` in actions/checkout, or `git fetch --unshallow`";
+                return Ok(Err(Warning::new("git-ref-not-found", message).with_help(help)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let changed = repository.changed_since(&commit)?;
+        let changed = changed.into_iter().map(|changed| (changed.path, changed.change)).collect();
+        let tree = Arc::new(GitTree::at(&repository, &commit)?);
+        Ok(Ok(Self { revision, commit, changed, tree }))
+    }
+
+    /// The workspace as the commit has it.
+    pub(super) fn state(&self, loaded: &Loaded) -> Result<State, Failure> {
+        at_commit(loaded, &self.tree)
+    }
+
+    /// What a file of the work tree holds, in the terms of the commit's: the object's name where git knows that it is
+    /// still that, the bytes otherwise.
+    pub(super) fn content_now(&self, now: &dyn Tree, file: &ContextFile) -> ContentDigest {
+        let known = self.tree.object(&file.path);
+        if let Some(object) = known.filter(|_| !self.changed.contains_key(&file.path)) {
+            return of_object(object);
+        }
+        let Ok(Some(bytes)) = now.read(&file.path) else { return digest("unreadable", file.path.as_str().as_bytes()) };
+        // Executable bits, or a file that was taken out of the index, are changes too, and not of the content.
+        let same = |object: &&str| {
+            let _ = object;
+            self.tree.read(&file.path).ok().flatten().is_some_and(|before| before == bytes)
+        };
+        known.filter(same).map_or_else(|| digest("bytes", &bytes), of_object)
+    }
+}
+
+/// A commit's workspace, planned as it was configured then.
+pub(super) fn at_commit(loaded: &Loaded, tree: &Arc<GitTree>) -> Result<State, Failure> {
+    let config = loaded.config.in_tree(&loaded.root, &**tree).map_err(Failure::all)?;
+    let workspace = Workspace::load(Arc::clone(tree) as Arc<dyn Tree>)?;
+    let members: Vec<&str> = workspace.packages.iter().map(|package| package.name.as_str()).collect();
+    let unknown = config.unknown_packages(&members);
+    if !unknown.is_empty() {
+        return Err(Failure::all(unknown));
+    }
+    let graph = PackageGraph::new(&workspace, &configured_edges(&config))?;
+    let plan = drydock_plan::plan(&workspace, &graph, &config.settings, &[])?;
+    validate(&plan)?;
+    let content = |file: &ContextFile| {
+        let missing = || digest("unreadable", file.path.as_str().as_bytes());
+        tree.object(&file.path).map_or_else(missing, of_object)
+    };
+    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), content);
+    Ok(State { workspace: Arc::new(workspace), plan, fingerprints })
+}
+
+/// The work tree and the commit, each planned. The inner error is why the commit's state has no plan.
+pub(super) fn both(
+    loaded: &Loaded,
+    base: &Base,
+    shell: &mut Shell,
+) -> Result<(State, Result<State, Failure>), Failure> {
+    let (now, before) = std::thread::scope(|scope| {
+        let before = scope.spawn(|| base.state(loaded));
+        let now = drydock_plan::plan(&loaded.workspace, &loaded.graph, &loaded.config.settings, &[]);
+        (now, before.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let plan = now?;
+    shell.warn_all(&plan.warnings);
+    validate(&plan)?;
+    let tree = &*loaded.workspace.tree;
+    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), |file| base.content_now(tree, file));
+    Ok((State { workspace: Arc::clone(&loaded.workspace), plan, fingerprints }, before))
+}
+
+/// The branch that changes are usually for.
+fn usual_revision(repository: &Repository) -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let of_github = set("GITHUB_BASE_REF").map(|branch| format!("origin/{branch}"));
+    let of_gitlab = || set("CI_MERGE_REQUEST_DIFF_BASE_SHA");
+    let known = |revision: &&str| repository.commit(revision).is_ok();
+    let usual = || ["origin/HEAD", "origin/main", "origin/master"].into_iter().find(known).map(str::to_owned);
+    of_github.or_else(of_gitlab).or_else(usual)
+}
+
+fn of_object(object: &str) -> ContentDigest {
+    digest("object", object.as_bytes())
+}
+
+fn digest(kind: &str, bytes: &[u8]) -> ContentDigest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(kind.as_bytes()).update(b"\0").update(bytes);
+    *hasher.finalize().as_bytes()
+}

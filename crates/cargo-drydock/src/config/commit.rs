@@ -1,0 +1,38 @@
+//! The configuration as a commit has it.
+
+use camino::Utf8Path;
+use drydock_lockfile::WorkspacePath;
+use drydock_workspace::Tree;
+
+use super::source::Source;
+use super::{Config, ConfigError, FILE_NAME};
+
+impl Config {
+    /// The configuration that `tree`, another state of the workspace at `root`, holds in the place where this one was
+    /// found. A file outside the workspace has one state only.
+    pub(crate) fn in_tree(&self, root: &Utf8Path, tree: &dyn Tree) -> Result<Self, Vec<ConfigError>> {
+        let inside = match &self.file {
+            Some(file) => match file.strip_prefix(root) {
+                Ok(inside) => inside.as_str(),
+                Err(_) => return Self::load(root, Some(file)),
+            },
+            None => FILE_NAME,
+        };
+        for name in [inside, FILE_NAME] {
+            let Ok(path) = WorkspacePath::new(name) else { continue };
+            let Some(bytes) = tree.read(&path).ok().flatten() else { continue };
+            let source = Source {
+                file: root.join(name),
+                shown: name.to_owned(),
+                text: String::from_utf8_lossy(&bytes).into_owned(),
+                is_cargo_manifest: path.file_name() == "Cargo.toml",
+            };
+            return match Self::parse(&source) {
+                // A manifest that said nothing of drydock yet.
+                Err(errors) if matches!(errors.as_slice(), [ConfigError::NoTable { .. }]) => Ok(Self::default()),
+                result => result,
+            };
+        }
+        Ok(Self::default())
+    }
+}
