@@ -20,6 +20,11 @@
 //! change time are what they were, and only if the change time was old enough, when the digest was made, to tell every
 //! later write. What is sent is compared with what was listed; a file that changed in between ends the run.
 //!
+//! # Several builders
+//!
+//! A [`Fleet`] spreads the targets of one request over several daemons, by the critical paths of the Dockerfile's stages,
+//! and tells of them as one run. What they have in common is a cache in a registry, which the targets name.
+//!
 //! # Daemons
 //!
 //! Docker 20.10 and later, with either image store, and `buildkitd`, over Unix sockets, named pipes, TCP, TLS and ssh.
@@ -41,6 +46,7 @@ mod engine;
 mod error;
 mod event;
 mod failure;
+mod fleet;
 mod listing;
 mod llb;
 mod outcome;
@@ -51,6 +57,8 @@ mod request;
 mod run;
 mod session;
 mod solve;
+mod spread;
+mod stages;
 mod steps;
 mod tls;
 mod tunnel;
@@ -65,6 +73,7 @@ pub use event::{
     BuildWarning, ContextSummary, Event, LogLine, LogStream, PushProgress, Pushed, Transfer, VertexFinished,
     VertexProgress, VertexStarted,
 };
+pub use fleet::{Fleet, FleetOutcome};
 pub use outcome::{BuildOutcome, BuiltTarget, LOG_TAIL_LINES, StepFailure, TargetOutcome, TargetResult};
 pub use request::{
     ArchiveKind, BuildRequest, CacheEntry, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret,

@@ -9,6 +9,7 @@
 //! the same on every machine and in every checkout, where real times are those of the last `git checkout`. All of them
 //! lie between 2001 and 2021, so that nothing in a build meets a file from the future.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -65,7 +66,10 @@ pub(crate) fn list(mut entries: Vec<ContextEntry>, cache: &DigestCache) -> Resul
     for entry in &entries {
         check_path(&entry.path)?;
     }
-    entries.par_sort_unstable_by(|one, other| one.path.split('/').cmp(other.path.split('/')));
+    let order = |one: &ContextEntry, other: &ContextEntry| receivers_order(&one.path, &other.path);
+    if !entries.is_sorted_by(|one, other| order(one, other).is_le()) {
+        entries.par_sort_unstable_by(order);
+    }
     let entries = with_parents(entries)?;
     let listed: Vec<(Listed, Option<Digested>)> =
         entries.into_par_iter().map(|entry| list_entry(entry, cache)).collect::<Result<_, _>>()?;
@@ -112,6 +116,18 @@ fn list_entry(entry: ContextEntry, cache: &DigestCache) -> Result<(Listed, Optio
     })
 }
 
+/// The order in which the receiver wants paths: folders before what is in them, siblings by their bytes. That is the
+/// order of the bytes of whole paths if `/` were the lowest.
+fn receivers_order(one: &str, other: &str) -> Ordering {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let differ = one.iter().zip(other).position(|(one, other)| one != other);
+    let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+    match differ {
+        Some(index) => rank(one[index]).cmp(&rank(other[index])),
+        None => one.len().cmp(&other.len()),
+    }
+}
+
 /// Relative, `/`-separated, and without a part that would lead elsewhere.
 fn check_path(path: &str) -> Result<(), BuildError> {
     let invalid = |reason| Err(BuildError::InvalidContextPath { path: path.to_owned(), reason });
@@ -133,19 +149,21 @@ fn with_parents(entries: Vec<ContextEntry>) -> Result<Vec<ContextEntry>, BuildEr
     let mut complete: Vec<ContextEntry> = Vec::with_capacity(entries.len() + entries.len() / 4);
     // The folders of the entry before, outermost first.
     let mut open: Vec<String> = Vec::new();
-    let mut before: Option<String> = None;
     for entry in entries {
-        if before.as_ref() == Some(&entry.path) {
+        // Whatever came last is the entry before: folders above it were added first.
+        let before = complete.last().map(|before| before.path.as_str());
+        if before == Some(&entry.path) {
             return Err(BuildError::InvalidContextPath { path: entry.path, reason: "it is there twice" });
         }
         while open.last().is_some_and(|folder| !is_below(&entry.path, folder)) {
             open.pop();
         }
         let known = open.last().map_or(0, |folder| folder.len() + 1);
-        let missing: Vec<usize> = entry.path[known..].match_indices('/').map(|(index, _)| known + index).collect();
-        for end in missing {
-            let path = entry.path[..end].to_owned();
-            if before.as_ref() == Some(&path) {
+        let mut from = known;
+        while let Some(index) = entry.path[from..].find('/') {
+            let path = entry.path[..from + index].to_owned();
+            from += index + 1;
+            if complete.last().is_some_and(|before| before.path == path) {
                 return Err(BuildError::InvalidContextPath { path, reason: "it is a file and a folder" });
             }
             complete.push(ContextEntry { path: path.clone(), mode: 0o755, content: ContextContent::Directory });
@@ -154,7 +172,6 @@ fn with_parents(entries: Vec<ContextEntry>) -> Result<Vec<ContextEntry>, BuildEr
         if matches!(entry.content, ContextContent::Directory) {
             open.push(entry.path.clone());
         }
-        before = Some(entry.path.clone());
         complete.push(entry);
     }
     Ok(complete)

@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use crate::vertex::StepName;
 
 /// One instruction: its lines (1-based) and its words up to the end of the last line.
-struct Instruction {
+pub(crate) struct Instruction {
     lines: RangeInclusive<u32>,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// The lines of the instruction that BuildKit calls `step`. It counts, in each stage, a `FROM` of an image, `COPY`,
@@ -46,7 +46,7 @@ pub(crate) fn lines_of(dockerfile: &str, step: &StepName) -> Option<RangeInclusi
 
 /// The instructions of a Dockerfile, with lines joined that end in a backslash. Comments and empty lines between them
 /// are skipped, as are those inside of one.
-fn instructions(dockerfile: &str) -> Vec<Instruction> {
+pub(crate) fn instructions(dockerfile: &str) -> Vec<Instruction> {
     let mut instructions = Vec::new();
     let mut open: Option<Instruction> = None;
     for (number, line) in (1..).zip(dockerfile.lines()) {

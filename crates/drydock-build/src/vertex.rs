@@ -12,6 +12,11 @@ impl VertexDigest {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same vertex on the builder at `place` among several: its digest is the same there, its run is not.
+    pub(crate) fn on(&self, place: usize) -> Self {
+        if place == 0 { self.clone() } else { Self(format!("{}@{place}", self.0).into()) }
+    }
 }
 
 impl From<&str> for VertexDigest {

@@ -10,7 +10,7 @@ use drydock_build::{
 use crate::bench::{Bench, generated};
 use crate::relay::relay;
 
-const UPGRADE: &[u8] = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+pub(crate) const UPGRADE: &[u8] = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_are_built_without_dockers_api() {

@@ -12,6 +12,7 @@ mod buildkitd;
 mod cache;
 mod context;
 mod failure;
+mod fleet;
 mod images;
 mod outputs;
 mod push;

@@ -1,0 +1,108 @@
+//! Which of several builders builds which target.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use crate::stages::Stages;
+
+/// Says for each target, given by its stage, on which of `builders` it is built.
+///
+/// The targets with the longest critical paths choose first, and each goes where it adds least, stages counted once that
+/// a builder already has to do. Then single targets move as long as that makes the work more even or less. So targets come together that share costly stages, and go apart when sharing
+/// would keep the others waiting. Equal input gives equal places.
+pub(crate) fn spread(stages: &Stages, targets: &[&str], builders: usize) -> Vec<usize> {
+    let closures: Vec<BTreeSet<usize>> = targets.iter().map(|target| stages.closure(target)).collect();
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    order.sort_by_key(|index| Reverse(stages.critical_path(targets[*index])));
+    let mut places: Vec<Option<usize>> = vec![None; targets.len()];
+    let cost = |places: &[Option<usize>]| cost(stages, &closures, places, builders);
+    for index in order {
+        let on = |place| cost(&with(&places, index, place));
+        places[index] = (0..builders).min_by_key(|place| on(*place));
+    }
+    // Each move lowers the cost, so this ends; the bound is for many targets of nearly equal cost.
+    for _ in 0..targets.len() * 2 {
+        let moves = (0..targets.len()).flat_map(|index| (0..builders).map(move |place| (index, place)));
+        let best = moves.map(|(index, place)| (cost(&with(&places, index, place)), index, place)).min();
+        match best {
+            Some((better, index, place)) if better < cost(&places) => places[index] = Some(place),
+            _ => break,
+        }
+    }
+    places.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+fn with(places: &[Option<usize>], index: usize, place: usize) -> Vec<Option<usize>> {
+    let mut places = places.to_vec();
+    places[index] = Some(place);
+    places
+}
+
+/// The sum of the squares of what each builder has to do, in milliseconds: low when the work is even, and when little is
+/// done twice.
+fn cost(stages: &Stages, closures: &[BTreeSet<usize>], places: &[Option<usize>], builders: usize) -> u128 {
+    let mut needed: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); builders];
+    for (closure, place) in closures.iter().zip(places) {
+        if let Some(place) = place {
+            needed[*place].extend(closure);
+        }
+    }
+    needed.into_iter().map(|needed| stages.work(needed).as_millis().pow(2)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn places(dockerfile: &str, seconds: &[(&str, u64)], targets: &[&str], builders: usize) -> Vec<usize> {
+        let estimates = seconds.iter().map(|(name, seconds)| ((*name).to_owned(), Duration::from_secs(*seconds)));
+        spread(&Stages::parse(dockerfile, &estimates.collect()), targets, builders)
+    }
+
+    const TWO_FAMILIES: &str = "FROM x AS js\nFROM x AS py\nFROM js AS a\nFROM py AS b\nFROM js AS c\nFROM py AS d\n";
+
+    #[test]
+    fn targets_that_share_costly_stages_come_together() {
+        let seconds = [("js", 100), ("py", 90), ("a", 5), ("b", 5), ("c", 5), ("d", 5)];
+        assert_eq!(places(TWO_FAMILIES, &seconds, &["a", "b", "c", "d"], 2), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn targets_go_apart_when_what_they_share_is_cheap() {
+        let seconds = [("js", 1), ("py", 1), ("a", 50), ("b", 40), ("c", 50), ("d", 40)];
+        assert_eq!(places(TWO_FAMILIES, &seconds, &["a", "b", "c", "d"], 2), [0, 0, 1, 1]);
+        assert_eq!(places(TWO_FAMILIES, &seconds, &["a", "b", "c", "d"], 1), [0, 0, 0, 0]);
+    }
+
+    proptest! {
+        /// Nobody waits longer than on one builder, and each target has a place.
+        #[test]
+        fn several_builders_are_never_slower_than_one(
+            costs in proptest::collection::vec((1..100_u64, 0..5_usize), 1..20), builders in 1..5_usize,
+        ) {
+            let mut dockerfile = String::new();
+            let mut estimates = BTreeMap::new();
+            for (index, (cost, back)) in costs.iter().enumerate() {
+                let base = if *back == 0 || *back > index { "x".to_owned() } else { format!("s{}", index - back) };
+                dockerfile += &["FROM ", &base, " AS s", &index.to_string(), "\n"].concat();
+                estimates.insert(format!("s{index}"), Duration::from_secs(*cost));
+            }
+            let names: Vec<String> = (0..costs.len()).map(|index| format!("s{index}")).collect();
+            let targets: Vec<&str> = names.iter().map(String::as_str).collect();
+            let stages = Stages::parse(&dockerfile, &estimates);
+            let places = spread(&stages, &targets, builders);
+            prop_assert_eq!(places.len(), targets.len());
+            let alone = stages.work(0..costs.len());
+            for builder in 0..builders {
+                let mine = targets.iter().zip(&places).filter(|(_, place)| **place == builder);
+                let needed: BTreeSet<usize> = mine.flat_map(|(target, _)| stages.closure(target)).collect();
+                prop_assert!(stages.work(needed) <= alone);
+            }
+        }
+    }
+}
