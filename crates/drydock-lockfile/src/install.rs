@@ -197,6 +197,8 @@ pub struct PrunedInstall {
     pub native_addons: Vec<NativeAddon>,
     /// A kept entry comes from a git repository: the install needs `git`.
     pub needs_git: bool,
+    /// Such an entry may come over ssh: the install needs `ssh`, and an agent where the repository is not open to all.
+    pub needs_ssh: bool,
     /// The `.npmrc` holds a literal credential and is therefore not among the files: mount it as a secret.
     pub npmrc_secret: bool,
     /// Environment variables that the copied `.npmrc` refers to, in order.
@@ -218,6 +220,7 @@ impl PrunedInstall {
             chmod_bins: Vec::new(),
             native_addons: Vec::new(),
             needs_git: false,
+            needs_ssh: false,
             npmrc_secret: false,
             npmrc_variables: BTreeSet::new(),
         }

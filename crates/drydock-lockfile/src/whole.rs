@@ -123,7 +123,9 @@ impl<'a> WholeGraph<'a> {
         }
         install.optional_tree_files = self.optional_files();
         install.tree_files = self.patches();
-        install.needs_git = ["git+", "git@", "git://"].iter().any(|word| self.input.lockfile.text().contains(word));
+        let names = |words: &[&str]| words.iter().any(|word| self.input.lockfile.text().contains(word));
+        install.needs_git = names(&["git+", "git@", "git://"]);
+        install.needs_ssh = names(&["git+ssh:", "git@"]);
         Ok(install)
     }
 

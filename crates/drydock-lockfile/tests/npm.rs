@@ -578,7 +578,7 @@ fn sources_keep_their_words() {
         entry(&install, "a")["dependencies"],
         serde_json::json!({"f": "file:../vendor/f-1.0.0.tgz", "g": "github:o/g#v1", "t": "https://example.org/t.tgz"})
     );
-    assert!(install.needs_git);
+    assert!(install.needs_git && install.needs_ssh);
     assert_eq!(install.tree_files.iter().map(WorkspacePath::as_str).collect::<Vec<_>>(), ["vendor/f-1.0.0.tgz"]);
 }
 

@@ -188,6 +188,8 @@ pub struct InstallStage {
     pub files: Vec<WorkspacePath>,
     /// Environment of the install command alone, which later stages must not inherit.
     pub env: IndexMap<String, String>,
+    /// Whether git repositories are fetched over ssh, with an agent where one is forwarded.
+    pub ssh: bool,
     /// Whether the registry needs credentials, given as the secret `npmrc`.
     pub npmrc_secret: bool,
     /// Environment variables that the copied `.npmrc` refers to, each given as an optional secret of that id.

@@ -35,6 +35,9 @@ const NODE_GYP: [&str; 3] = ["python3", "make", "g++"];
 /// What npm needs to install from git repositories.
 const GIT: [&str; 2] = ["ca-certificates", "git"];
 
+/// What git needs beside itself where it goes over ssh.
+const SSH: [&str; 1] = ["openssh-client"];
+
 /// Plans the images that `selection` names: targets, or packages that are made into one; all targets when it is empty.
 ///
 /// A stage never depends on the selection: the plan of fewer targets has some of the same stages, with the same names
@@ -264,6 +267,7 @@ impl Planner<'_> {
             system_packages: tools(pruned).into_iter().map(str::to_owned).collect(),
             files,
             env: self.settings.env.clone(),
+            ssh: pruned.needs_ssh,
             npmrc_secret: pruned.npmrc_secret,
             npmrc_variables: pruned.npmrc_variables.iter().cloned().collect(),
             after: patches.command.into_iter().collect(),
@@ -314,7 +318,8 @@ fn bases(image: &ImageRef, layout: &Layout, begun: &BTreeSet<&StageId>, stages: 
 pub(crate) fn tools(install: &PrunedInstall) -> BTreeSet<&'static str> {
     let compile = if install.needs_node_gyp() { &NODE_GYP[..] } else { &[] };
     let fetch = if install.needs_git { &GIT[..] } else { &[] };
-    compile.iter().chain(fetch).copied().collect()
+    let over_ssh = if install.needs_ssh { &SSH[..] } else { &[] };
+    compile.iter().chain(fetch).chain(over_ssh).copied().collect()
 }
 
 /// The production install that an image takes its dependencies from.

@@ -121,7 +121,12 @@ impl Lowering<'_> {
         }
         let options = ["npm", "install", "--global"].into_iter().chain(force.then_some("--force"));
         let words = options.map(str::to_owned).chain(packages.iter().cloned());
-        (!packages.is_empty()).then(|| super::run(Command::new(words)))
+        let mut commands = vec![Command::new(words)];
+        if managers.contains(&PackageManager::Bun) {
+            // Its installer copies one of them to its place; the others are for other processors.
+            commands.push(Command::new(["rm", "-rf", "/usr/local/lib/node_modules/bun/node_modules"]));
+        }
+        (!packages.is_empty()).then_some(Instruction::Run(Run { mounts: Vec::new(), script: Script { commands } }))
     }
 
     /// The version that `packageManager` of a masked root manifest names: `9.15.9` of `pnpm@9.15.9+sha512.…`.
@@ -178,6 +183,9 @@ fn mounts(install: &InstallStage) -> Vec<Mount> {
     let mut mounts = vec![Mount::Cache { id: secret(id), target, sharing }];
     if install.npmrc_secret {
         mounts.push(Mount::Secret { id: secret("npmrc"), target: Some("/root/.npmrc") });
+    }
+    if install.ssh {
+        mounts.push(Mount::Ssh);
     }
     mounts.extend(install.npmrc_variables.iter().map(|name| Mount::Secret { id: secret(name), target: None }));
     mounts

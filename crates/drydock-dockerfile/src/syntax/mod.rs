@@ -135,6 +135,8 @@ pub enum Mount {
         /// Where it is seen; `/run/secrets/<id>` when nothing is said.
         target: Option<&'static str>,
     },
+    /// The ssh agent that is forwarded; absent when none is.
+    Ssh,
 }
 
 /// Who may use a cache at the same time.

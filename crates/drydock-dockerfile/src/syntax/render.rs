@@ -190,6 +190,7 @@ fn render_mount(mount: &Mount) -> String {
         }
         Mount::Secret { id, target: Some(target) } => format!("type=secret,id={id},target={target}"),
         Mount::Secret { id, target: None } => format!("type=secret,id={id}"),
+        Mount::Ssh => "type=ssh".to_owned(),
     }
 }
 

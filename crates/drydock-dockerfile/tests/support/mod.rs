@@ -66,6 +66,7 @@ pub(crate) fn install(from: &str, purpose: InstallPurpose, input: &str, packages
         system_packages: Vec::new(),
         files: Vec::new(),
         env: IndexMap::new(),
+        ssh: false,
         npmrc_secret: false,
         npmrc_variables: Vec::new(),
         after: Vec::new(),

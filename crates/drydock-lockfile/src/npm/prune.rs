@@ -135,6 +135,7 @@ impl NpmGraph<'_> {
         install.packages += 1;
         let resolved = entry.resolved.get().unwrap_or_default();
         install.needs_git |= resolved.starts_with("git");
+        install.needs_ssh |= resolved.starts_with("git+ssh:");
         if let Some(path) = resolved.strip_prefix("file:").and_then(|path| WorkspacePath::new(path).ok()) {
             install.tree_files.insert(path);
         }

@@ -92,6 +92,8 @@ pub(crate) struct Resolution {
     pub(crate) directory: Option<String>,
     pub(crate) tarball: Option<String>,
     pub(crate) integrity: Option<String>,
+    /// The git repository.
+    pub(crate) repo: Option<String>,
 }
 
 /// An entry of `snapshots`: a package with the peers it got.

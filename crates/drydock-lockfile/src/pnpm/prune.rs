@@ -91,7 +91,9 @@ impl PnpmGraph<'_> {
         let package_key = self.lock.package_key(key);
         let Some(package) = self.lock.packages.get(package_key) else { return };
         let resolution = &package.resolution;
-        install.needs_git |= resolution.kind.as_deref() == Some("git");
+        let from_git = resolution.kind.as_deref() == Some("git");
+        install.needs_git |= from_git;
+        install.needs_ssh |= from_git && resolution.repo.as_deref().is_some_and(is_over_ssh);
         if let Some(directory) = resolution.directory.as_deref().and_then(|path| WorkspacePath::new(path).ok()) {
             install.warnings.push(Warning::new(
                 "injected-directory",
@@ -218,4 +220,12 @@ fn name_of(key: &str) -> &str {
 
 fn path(name: &str) -> WorkspacePath {
     WorkspacePath::new(name).expect("a plain name is a path")
+}
+
+/// Whether the address of a git repository is one of ssh: `ssh://…`, or `git@HOST:PATH`.
+fn is_over_ssh(repository: &str) -> bool {
+    match repository.split_once("://") {
+        Some((scheme, _)) => scheme.contains("ssh"),
+        None => repository.contains('@'),
+    }
 }

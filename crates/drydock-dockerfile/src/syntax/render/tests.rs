@@ -124,7 +124,7 @@ fn mounts_and_chains_take_a_line_each() {
         && apt-get install -y g++
     ");
     let ci = Run {
-        mounts: vec![secret("npmrc", Some("/root/.npmrc"))],
+        mounts: vec![secret("npmrc", Some("/root/.npmrc")), Mount::Ssh],
         script: Command {
             environment: vec![
                 ("A".into(), ShellValue::Text("x y".into())),
@@ -137,6 +137,7 @@ fn mounts_and_chains_take_a_line_each() {
     };
     assert_snapshot!(Instruction::Run(ci), @r#"
     RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+        --mount=type=ssh \
         A='x y' B= TOKEN="$(cat /run/secrets/TOKEN 2>/dev/null)" npm ci
     "#);
     let odd = Command {
