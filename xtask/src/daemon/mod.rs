@@ -5,6 +5,7 @@
 //! file only.
 
 mod beside;
+mod matrix;
 mod packages;
 
 use std::fs::File;
@@ -56,6 +57,12 @@ enum Verb {
     },
     /// Print the line that makes a shell use the daemon
     Env,
+    /// Run the driver's tests on each Docker that Debian's packages give, one after the other
+    Check {
+        /// Only on those of this source
+        #[arg(long)]
+        from: Option<Source>,
+    },
     /// Say which daemon answers, and where ours keeps its things
     Status,
 }
@@ -97,6 +104,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
         Verb::Env => println!("{}", export_line(&Engine::find(&state)?)),
+        Verb::Check { from } => matrix::check(&state, from)?,
         Verb::Status => status(&state)?,
     }
     Ok(())
