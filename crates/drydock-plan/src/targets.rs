@@ -69,6 +69,7 @@ pub(crate) fn find(workspace: &Workspace, members: &Members<'_>, settings: &Sett
         .collect::<Result<Vec<Facts>, PlanError>>()?;
     let mut found = Targets::default();
     let mut claimed: BTreeSet<Member> = BTreeSet::new();
+    let mut claims: Vec<(Member, String)> = Vec::new();
     for (name, target) in &settings.targets {
         let Some(member) = member_of(members, name, target)? else { continue };
         claimed.insert(member);
@@ -76,11 +77,20 @@ pub(crate) fn find(workspace: &Workspace, members: &Members<'_>, settings: &Sett
         for asset in &target.assets {
             let asset = members.named(asset, || format!("target.{}.assets", key_part(name.as_str())))?;
             claimed.insert(asset);
+            claims.push((asset, format!("target `{name}` serves what it builds")));
             assets.insert(members.name(asset).clone());
         }
-        if !target.skip {
+        if target.skip {
+            claims.push((member, format!("the configuration skips `{name}`")));
+        } else {
             let configured = configured(workspace, members, name, target, member, &facts[member], assets)?;
             found.targets.insert(name.clone(), configured);
+        }
+    }
+    for (member, why) in claims {
+        let name = members.name(member);
+        if !found.targets.values().any(|target| target.package == *name) {
+            found.others.entry(name.clone()).or_insert(why);
         }
     }
     let inferred = infer(members, &facts, &claimed, &mut found.others);
@@ -329,7 +339,6 @@ fn infer(
     let mut commands = BTreeMap::new();
     for (member, facts) in facts.iter().enumerate() {
         if claimed.contains(&member) {
-            others.insert(members.name(member).clone(), "the configuration speaks of it".to_owned());
             continue;
         }
         let library = used_by[member].map(|user| format!("`{}` depends on it", members.name(user)));

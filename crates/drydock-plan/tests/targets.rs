@@ -149,13 +149,12 @@ fn a_front_end_that_nobody_serves_is_a_site() {
       target web = static: it has web/index.html, and its build is Vite's
     ");
     let assets = TargetSettings { assets: vec![PackageName::new("web")], ..TargetSettings::default() };
-    insta::assert_snapshot!(found(&monorepo, &configured([("api", assets)])), @r"
+    insta::assert_snapshot!(found(&monorepo, &configured([("api", assets)])), @"
     api: Service api
       target api = service: api/package.json has the script `start`: `node index.js`
       target api: command = node index.js: api/package.json has the script `start`: `node index.js`
       target api: port = 3000: nothing names its port, and express is most often given this one
-    - api: the configuration speaks of it
-    - web: the configuration speaks of it
+    - web: target `api` serves what it builds
     ");
 }
 
@@ -171,7 +170,7 @@ fn names_are_short_until_two_would_be_alike() {
     ]);
     let settings =
         configured([("web-app", TargetSettings { package: Some(PackageName::new("base")), ..Default::default() })]);
-    insta::assert_snapshot!(found(&monorepo, &settings), @r"
+    insta::assert_snapshot!(found(&monorepo, &settings), @"
     a-api: Service @a/api
       target a-api = service: a/package.json has the script `start`: `node index.js`
       target a-api: command = node index.js: a/package.json has the script `start`: `node index.js`
@@ -192,7 +191,6 @@ fn names_are_short_until_two_would_be_alike() {
       target web-app-2 = service: c/package.json has the script `start`: `node index.js`
       target web-app-2: command = node index.js: c/package.json has the script `start`: `node index.js`
       target web-app-2: port = none: nothing says that it listens
-    - base: the configuration speaks of it
     ");
 }
 
@@ -229,9 +227,7 @@ fn the_settings_correct_and_add() {
       target jobs: port = 3000: nothing names its port, and express is most often given this one
     site: Static site
       target site = static: the configuration says so
-    - api: the configuration speaks of it
-    - site: the configuration speaks of it
-    - worker: the configuration speaks of it
+    - worker: the configuration skips `worker`
     "#);
     let nothing_inferred = Settings { infer_targets: Some(false), ..Settings::default() };
     insta::assert_snapshot!(found(&monorepo, &nothing_inferred), @"- site: nothing starts it, and it builds no site");
