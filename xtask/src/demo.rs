@@ -89,7 +89,7 @@ pub(crate) fn release_program() -> Result<PathBuf> {
     let root = test::root();
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut build = Command::new(&cargo);
-    build.current_dir(root).args(["build", "--release", "--package", "cargo-drydock"]);
+    build.current_dir(root).args(["build", "--release", "--bin", "cargo-drydock"]);
     host::run(&mut build)?;
     Ok(target_directory(&cargo, root)?.join("release/cargo-drydock"))
 }

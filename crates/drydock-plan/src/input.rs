@@ -93,7 +93,7 @@ fn bin_files(workspace: &Workspace, package: &Package) -> Result<Vec<(WorkspaceP
     }
     let directory = package.manifest.field("directories").and_then(|directories| directories.get("bin")?.as_str());
     if let Some(directory) = directory.and_then(|directory| package.path.join(directory).ok()) {
-        for entry in workspace.tree.list(&directory)? {
+        for entry in workspace.tree.list(&directory)?.iter() {
             if let EntryKind::File { executable, .. } = entry.kind {
                 files.push((directory.join(&entry.name).expect("a name stays inside"), executable));
             }

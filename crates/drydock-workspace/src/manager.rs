@@ -39,7 +39,7 @@ enum Family {
 pub(crate) fn find(tree: &dyn Tree, root: &Manifest) -> Result<Found, WorkspaceError> {
     let mut warnings = Vec::new();
     let mut present = Vec::new();
-    for entry in tree.list(&WorkspacePath::root())? {
+    for entry in tree.list(&WorkspacePath::root())?.iter() {
         if let Some(index) = LOCKFILES.iter().position(|(name, _)| *name == entry.name) {
             present.push(index);
         }

@@ -187,9 +187,9 @@ impl Walk<'_> {
             return Ok(listed.clone());
         }
         let mut folders = Vec::new();
-        for entry in self.tree.list(directory)? {
+        for entry in self.tree.list(directory)?.iter() {
             match entry.kind {
-                EntryKind::Directory => folders.push((entry.name, false)),
+                EntryKind::Directory => folders.push((entry.name.clone(), false)),
                 EntryKind::Symlink { .. } => {
                     let path = directory.join(&entry.name).expect("a listed name stays inside");
                     // A link out of the workspace, or to nothing, holds no member.
@@ -198,7 +198,7 @@ impl Walk<'_> {
                         .read(&path.join("package.json").expect("a plain name"))
                         .is_ok_and(|file| file.is_some())
                     {
-                        folders.push((entry.name, true));
+                        folders.push((entry.name.clone(), true));
                     }
                 }
                 EntryKind::File { .. } => {}

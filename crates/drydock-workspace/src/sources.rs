@@ -102,7 +102,7 @@ impl<'a> SourceFiles<'a> {
                 scope.docker = !self.rules.dockerignore.ignores(path);
                 self.walk(path, &scope, &|_| false, &mut found)?;
             }
-            Some(kind) => self.take(path.clone(), kind, &mut found)?,
+            Some(kind) => self.take(path.clone(), &kind, &mut found)?,
         }
         Ok(found.sorted())
     }
@@ -140,12 +140,12 @@ impl<'a> SourceFiles<'a> {
     ) -> Result<(), WorkspaceError> {
         let tree = &*self.workspace.tree;
         let Ignoring { dockerignore, tracked, .. } = &*self.rules;
-        for TreeEntry { name, kind } in tree.list(directory)? {
-            if is_never_source(&name) {
+        for TreeEntry { name, kind } in tree.list(directory)?.iter() {
+            if is_never_source(name) {
                 continue;
             }
-            let path = directory.child(&name).expect("a listed name is a name");
-            let is_directory = kind == EntryKind::Directory;
+            let path = directory.child(name).expect("a listed name is a name");
+            let is_directory = *kind == EntryKind::Directory;
             if self.rules.names(scope, &path, is_directory) {
                 let docker = scope.docker && dockerignore.names(&path);
                 // Below an ignored folder only what git tracks, or an exception of .dockerignore, can come back.
@@ -189,12 +189,12 @@ impl<'a> SourceFiles<'a> {
         skip: &dyn Fn(&WorkspacePath) -> bool,
         found: &mut PackageFiles,
     ) -> Result<(), WorkspaceError> {
-        for TreeEntry { name, kind } in self.workspace.tree.list(directory)? {
-            let path = directory.child(&name).expect("a listed name is a name");
-            if is_never_source(&name) || (docker && self.rules.dockerignore.ignores(&path)) {
+        for TreeEntry { name, kind } in self.workspace.tree.list(directory)?.iter() {
+            let path = directory.child(name).expect("a listed name is a name");
+            if is_never_source(name) || (docker && self.rules.dockerignore.ignores(&path)) {
                 continue;
             }
-            if kind != EntryKind::Directory {
+            if *kind != EntryKind::Directory {
                 if self.rules.tracked.contains(&path) {
                     self.take(path, kind, found)?;
                 }
@@ -205,19 +205,19 @@ impl<'a> SourceFiles<'a> {
         Ok(())
     }
 
-    fn take(&self, path: WorkspacePath, kind: EntryKind, found: &mut PackageFiles) -> Result<(), WorkspaceError> {
+    fn take(&self, path: WorkspacePath, kind: &EntryKind, found: &mut PackageFiles) -> Result<(), WorkspaceError> {
         if let Some(reason) = self.withheld(&path)? {
             found.withheld.push(Withheld { path, reason });
             return Ok(());
         }
         let kind = match kind {
-            EntryKind::File { executable, size } => SourceKind::File { size, executable },
+            EntryKind::File { executable, size } => SourceKind::File { size: *size, executable: *executable },
             EntryKind::Symlink { target } => {
-                let stays = !target.starts_with('/') && path.parent().unwrap_or_default().join(&target).is_ok();
+                let stays = !target.starts_with('/') && path.parent().unwrap_or_default().join(target).is_ok();
                 if !stays {
-                    return Err(WorkspaceError::symlink_outside(&path, &target));
+                    return Err(WorkspaceError::symlink_outside(&path, target));
                 }
-                SourceKind::Symlink { target }
+                SourceKind::Symlink { target: target.clone() }
             }
             EntryKind::Directory => return Ok(()),
         };

@@ -1,5 +1,9 @@
 //! `cargo drydock …`: Cargo finds this binary by its name.
 
+/// Planning allocates many short texts from several threads, at which this one is faster than most systems' own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> cargo_drydock::Exit {
     cargo_drydock::run(std::env::args_os())
 }

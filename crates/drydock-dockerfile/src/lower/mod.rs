@@ -14,6 +14,7 @@ use drydock_plan::{
     WorkspacePath,
 };
 use indexmap::IndexMap;
+use rayon::prelude::*;
 
 use crate::generated::relocate;
 use crate::syntax::{
@@ -57,24 +58,20 @@ pub fn lower(plan: &BuildPlan, generated: &WorkspacePath) -> Dockerfile {
             .iter()
             .map(|(image, name)| Argument { name: name.clone(), default: Some(line(image.as_str())) })
             .collect(),
-        stages: plan.stages.iter().map(|stage| lowering.stage(stage)).collect(),
+        stages: plan.stages.par_iter().map(|stage| lowering.stage(stage)).collect(),
     };
     let targets: BTreeMap<&TargetName, &PackageName> =
         plan.targets.iter().map(|target| (&target.name, &target.package)).collect();
+    let texts: Vec<String> = syntax.stages.par_iter().map(syntax::Stage::body).collect();
     let mut next = syntax.head().lines().count() + 1;
-    let stages = plan
-        .stages
-        .iter()
-        .zip(&syntax.stages)
-        .map(|(planned, stage)| {
-            // A blank line stands before each stage.
-            let first = next + 1;
-            next += 1 + stage.to_string().lines().count();
-            let (packages, target) = subject(&targets, planned);
-            let text = syntax::Stage { comment: None, ..stage.clone() }.to_string();
-            StageText { id: planned.id.clone(), packages, target, lines: first..=next - 1, text }
-        })
-        .collect();
+    let mut stages = Vec::with_capacity(texts.len());
+    for ((planned, stage), text) in plan.stages.iter().zip(&syntax.stages).zip(texts) {
+        // A blank line stands before each stage.
+        let first = next + 1;
+        next = first + stage.remark().lines().count() + text.lines().count();
+        let (packages, target) = subject(&targets, planned);
+        stages.push(StageText { id: planned.id.clone(), packages, target, lines: first..=next - 1, text });
+    }
     Dockerfile { syntax, stages }
 }
 
@@ -97,7 +94,11 @@ impl Dockerfile {
 
 impl fmt::Display for Dockerfile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.syntax.fmt(formatter)
+        formatter.write_str(&self.syntax.head())?;
+        for (stage, rendered) in self.syntax.stages.iter().zip(&self.stages) {
+            write!(formatter, "\n{}{}", stage.remark(), rendered.text)?;
+        }
+        Ok(())
     }
 }
 

@@ -38,13 +38,25 @@ impl fmt::Display for Syntax {
     }
 }
 
+impl Stage {
+    /// The remark as lines of comment; empty when there is none.
+    pub fn remark(&self) -> String {
+        self.comment.as_deref().map(comment).unwrap_or_default()
+    }
+
+    /// The stage without its remark.
+    pub fn body(&self) -> String {
+        let mut text = format!("FROM {} AS {}\n", self.base, self.name);
+        for instruction in &self.instructions {
+            writeln!(text, "{instruction}").expect("writing to a string does not fail");
+        }
+        text
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(text) = &self.comment {
-            formatter.write_str(&comment(text))?;
-        }
-        writeln!(formatter, "FROM {} AS {}", self.base, self.name)?;
-        self.instructions.iter().try_for_each(|instruction| writeln!(formatter, "{instruction}"))
+        write!(formatter, "{}{}", self.remark(), self.body())
     }
 }
 

@@ -18,7 +18,7 @@ const CONFIG_ENDINGS: [&str; 7] = ["ts", "js", "mjs", "mts", "cjs", "cts", "json
 pub(crate) struct Folder<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) package: &'a Package,
-    entries: Vec<TreeEntry>,
+    entries: Arc<[TreeEntry]>,
 }
 
 /// A text file.

@@ -1,29 +1,50 @@
 //! A tree on this machine's disk.
 
-use std::collections::HashSet;
+use std::fmt;
 use std::io;
 use std::sync::{Arc, RwLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_lockfile::WorkspacePath;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{EntryKind, Tracked, Tree, TreeEntry};
 use crate::error::WorkspaceError;
 use crate::git::Repository;
 
+/// Files above this many bytes are read anew each time: what is asked for again and again is configuration.
+const REMEMBERED: usize = 64 * 1024;
+
 /// The files below a directory on disk.
-#[derive(Debug)]
+///
+/// What was listed or read once stays as it was seen then, so that all parts of a run speak of one state, and so that
+/// the questions of many readers (does this package have a tsconfig, what does it extend) reach the disk once. A long
+/// lived caller makes a new tree to see changes.
 pub struct DiskTree {
     root: Utf8PathBuf,
-    /// Directories already seen to be reached without a link, so that reading ten thousand manifests does not
-    /// check their common ancestors ten thousand times.
-    real: RwLock<HashSet<WorkspacePath>>,
+    /// Directories that are reached without a link, so that reading ten thousand manifests does not check their common
+    /// ancestors ten thousand times.
+    real: RwLock<FxHashSet<WorkspacePath>>,
+    kinds: Known<Option<EntryKind>>,
+    listings: Known<Arc<[TreeEntry]>>,
+    contents: Known<Option<Arc<[u8]>>>,
 }
+
+const HELD: &str = "nothing panics while the lock is held";
+
+/// Answers by path.
+struct Known<T>(RwLock<FxHashMap<WorkspacePath, T>>);
 
 impl DiskTree {
     /// The tree below `root`, which is taken as it is: a link that leads to the root itself is the user's choice.
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
-        Self { root: root.into(), real: RwLock::default() }
+        Self {
+            root: root.into(),
+            real: RwLock::default(),
+            kinds: Known::new(),
+            listings: Known::new(),
+            contents: Known::new(),
+        }
     }
 
     /// The directory this tree begins at.
@@ -35,32 +56,52 @@ impl DiskTree {
         if path.is_root() { self.root.clone() } else { self.root.join(path.as_str()) }
     }
 
+    /// What is at a path that is reached without a link, the last part not followed.
+    fn look(&self, at: &WorkspacePath) -> Result<Option<EntryKind>, WorkspaceError> {
+        if at.is_root() {
+            return Ok(Some(EntryKind::Directory));
+        }
+        let parent = at.parent().unwrap_or_default();
+        let listed = self.listings.with(&parent, |entries| {
+            let place = entries.binary_search_by(|entry| entry.name.as_str().cmp(at.file_name())).ok();
+            place.map(|place| entries[place].kind.clone())
+        });
+        if let Some(kind) = listed {
+            return Ok(kind);
+        }
+        self.kinds.get_or(at, || match fs_err::symlink_metadata(self.at(at)) {
+            Ok(metadata) => self.entry_kind(at, &metadata).map(Some),
+            Err(error) if absent(&error) => Ok(None),
+            Err(error) => Err(WorkspaceError::read(at, error)),
+        })
+    }
+
     /// The path with its links followed; `None` when nothing is there.
     fn resolve(&self, path: &WorkspacePath, last: bool) -> Result<Option<WorkspacePath>, WorkspaceError> {
-        let known = |directory: &WorkspacePath| {
-            directory.is_root() || self.real.read().is_ok_and(|real| real.contains(directory))
-        };
-        if !last && path.parent().is_none_or(|parent| known(&parent)) {
-            return Ok(Some(path.clone()));
+        if path.parent().is_none_or(|parent| parent.is_root() || self.is_real(&parent)) {
+            match self.look(path)? {
+                None => return Ok(None),
+                Some(EntryKind::Symlink { .. }) if last => {}
+                Some(_) => return Ok(Some(path.clone())),
+            }
         }
         super::resolve_links(path, last, |at| {
-            if known(at) {
-                return Ok(Some(None));
-            }
-            match fs_err::symlink_metadata(self.at(at)) {
-                Ok(metadata) if metadata.is_symlink() => Ok(Some(Some(self.link_text(at)?))),
-                Ok(metadata) => {
-                    if metadata.is_dir()
-                        && let Ok(mut real) = self.real.write()
-                    {
-                        real.insert(at.clone());
+            let Some(kind) = self.look(at)? else { return Ok(None) };
+            Ok(Some(match kind {
+                EntryKind::Symlink { target } => Some(target),
+                EntryKind::File { .. } => None,
+                EntryKind::Directory => {
+                    if !self.is_real(at) {
+                        self.real.write().expect(HELD).insert(at.clone());
                     }
-                    Ok(Some(None))
+                    None
                 }
-                Err(error) if absent(&error) => Ok(None),
-                Err(error) => Err(WorkspaceError::read(at, error)),
-            }
+            }))
         })
+    }
+
+    fn is_real(&self, directory: &WorkspacePath) -> bool {
+        self.real.read().expect(HELD).contains(directory)
     }
 
     /// The text of a link, an absolute one inside the root made relative.
@@ -73,33 +114,11 @@ impl DiskTree {
         if cfg!(windows) { Ok(target.replace('\\', "/")) } else { Ok(target) }
     }
 
-    fn entry_kind(&self, at: &WorkspacePath, metadata: &std::fs::Metadata) -> Result<EntryKind, WorkspaceError> {
-        Ok(if metadata.is_symlink() {
-            EntryKind::Symlink { target: self.link_text(at)? }
-        } else if metadata.is_dir() {
-            EntryKind::Directory
-        } else {
-            EntryKind::File { executable: executable(metadata), size: metadata.len() }
-        })
-    }
-}
-
-impl Tree for DiskTree {
-    fn read(&self, path: &WorkspacePath) -> Result<Option<Arc<[u8]>>, WorkspaceError> {
-        let Some(resolved) = self.resolve(path, true)? else { return Ok(None) };
-        let file = self.at(&resolved);
-        match fs_err::read(file) {
-            Ok(bytes) => Ok(Some(bytes.into())),
-            Err(error) if absent(&error) || error.kind() == io::ErrorKind::IsADirectory => Ok(None),
-            Err(error) => Err(WorkspaceError::read(path, error)),
-        }
-    }
-
-    fn list(&self, directory: &WorkspacePath) -> Result<Vec<TreeEntry>, WorkspaceError> {
-        let Some(resolved) = self.resolve(directory, true)? else { return Ok(Vec::new()) };
+    fn list_anew(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
+        let Some(resolved) = self.resolve(directory, true)? else { return Ok(Arc::default()) };
         let entries = match fs_err::read_dir(self.at(&resolved)) {
             Ok(entries) => entries,
-            Err(error) if absent(&error) => return Ok(Vec::new()),
+            Err(error) if absent(&error) => return Ok(Arc::default()),
             Err(error) => return Err(WorkspaceError::read(directory, error)),
         };
         let mut listed = Vec::new();
@@ -126,16 +145,44 @@ impl Tree for DiskTree {
             listed.push(TreeEntry { name, kind });
         }
         listed.sort();
-        Ok(listed)
+        Ok(listed.into())
+    }
+
+    fn entry_kind(&self, at: &WorkspacePath, metadata: &std::fs::Metadata) -> Result<EntryKind, WorkspaceError> {
+        Ok(if metadata.is_symlink() {
+            EntryKind::Symlink { target: self.link_text(at)? }
+        } else if metadata.is_dir() {
+            EntryKind::Directory
+        } else {
+            EntryKind::File { executable: executable(metadata), size: metadata.len() }
+        })
+    }
+}
+
+impl Tree for DiskTree {
+    fn read(&self, path: &WorkspacePath) -> Result<Option<Arc<[u8]>>, WorkspaceError> {
+        if let Some(known) = self.contents.get(path) {
+            return Ok(known);
+        }
+        let Some(resolved) = self.resolve(path, true)? else { return Ok(None) };
+        let content: Option<Arc<[u8]>> = match fs_err::read(self.at(&resolved)) {
+            Ok(bytes) => Some(bytes.into()),
+            Err(error) if absent(&error) || error.kind() == io::ErrorKind::IsADirectory => None,
+            Err(error) => return Err(WorkspaceError::read(path, error)),
+        };
+        if content.as_ref().is_none_or(|bytes| bytes.len() <= REMEMBERED) {
+            self.contents.insert(path, content.clone());
+        }
+        Ok(content)
+    }
+
+    fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
+        self.listings.get_or(directory, || self.list_anew(directory))
     }
 
     fn kind(&self, path: &WorkspacePath) -> Result<Option<EntryKind>, WorkspaceError> {
         let Some(resolved) = self.resolve(path, false)? else { return Ok(None) };
-        match fs_err::symlink_metadata(self.at(&resolved)) {
-            Ok(metadata) => self.entry_kind(&resolved, &metadata).map(Some),
-            Err(error) if absent(&error) => Ok(None),
-            Err(error) => Err(WorkspaceError::read(path, error)),
-        }
+        self.look(&resolved)
     }
 
     fn tracked(&self) -> Result<Tracked, WorkspaceError> {
@@ -146,6 +193,40 @@ impl Tree for DiskTree {
 
     fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {
         Some(self.at(path))
+    }
+}
+
+impl fmt::Debug for DiskTree {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DiskTree").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl<T: Clone> Known<T> {
+    fn new() -> Self {
+        Self(RwLock::default())
+    }
+
+    fn with<U>(&self, path: &WorkspacePath, of: impl FnOnce(&T) -> U) -> Option<U> {
+        self.0.read().expect(HELD).get(path).map(of)
+    }
+
+    fn get(&self, path: &WorkspacePath) -> Option<T> {
+        self.with(path, T::clone)
+    }
+
+    fn insert(&self, path: &WorkspacePath, answer: T) {
+        self.0.write().expect(HELD).insert(path.clone(), answer);
+    }
+
+    /// The remembered answer, else the one that `find` gives. The lock is not held meanwhile: `find` may ask again.
+    fn get_or<E>(&self, path: &WorkspacePath, find: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        if let Some(known) = self.get(path) {
+            return Ok(known);
+        }
+        let found = find()?;
+        self.insert(path, found.clone());
+        Ok(found)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::git::{self, CommitId, Repository};
 /// do not run, so that their pointers are what is read.
 pub struct GitTree {
     entries: BTreeMap<WorkspacePath, Entry>,
-    children: BTreeMap<WorkspacePath, Vec<TreeEntry>>,
+    children: BTreeMap<WorkspacePath, Arc<[TreeEntry]>>,
     objects: Mutex<Objects>,
 }
 
@@ -71,9 +71,11 @@ impl GitTree {
             let listed = TreeEntry { name: path.file_name().to_owned(), kind: entry.kind() };
             children.entry(folder).or_default().push(listed);
         }
-        for listed in children.values_mut() {
+        let sorted = |(folder, mut listed): (WorkspacePath, Vec<TreeEntry>)| {
             listed.sort();
-        }
+            (folder, Arc::from(listed))
+        };
+        let children = children.into_iter().map(sorted).collect();
         Ok(Self { entries, children, objects: Mutex::new(objects) })
     }
 
@@ -104,8 +106,8 @@ impl Tree for GitTree {
         Ok(Some(objects.read(object)?.into()))
     }
 
-    fn list(&self, directory: &WorkspacePath) -> Result<Vec<TreeEntry>, WorkspaceError> {
-        let Some(directory) = self.resolve(directory, true)? else { return Ok(Vec::new()) };
+    fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
+        let Some(directory) = self.resolve(directory, true)? else { return Ok(Arc::default()) };
         Ok(self.children.get(&directory).cloned().unwrap_or_default())
     }
 

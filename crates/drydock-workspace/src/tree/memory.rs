@@ -131,8 +131,8 @@ impl Tree for MemoryTree {
         })
     }
 
-    fn list(&self, directory: &WorkspacePath) -> Result<Vec<TreeEntry>, WorkspaceError> {
-        let Some(directory) = self.resolve(directory, true)? else { return Ok(Vec::new()) };
+    fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
+        let Some(directory) = self.resolve(directory, true)? else { return Ok(Arc::default()) };
         Ok(self
             .entries
             .range(directory.clone()..)

@@ -25,7 +25,7 @@ pub trait Tree: Send + Sync {
     fn read(&self, path: &WorkspacePath) -> Result<Option<Arc<[u8]>>, WorkspaceError>;
 
     /// The entries of a directory, sorted by name; empty when there is no such directory.
-    fn list(&self, directory: &WorkspacePath) -> Result<Vec<TreeEntry>, WorkspaceError>;
+    fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError>;
 
     /// What is at `path`, the last link not followed; `None` when there is nothing.
     fn kind(&self, path: &WorkspacePath) -> Result<Option<EntryKind>, WorkspaceError>;

@@ -70,7 +70,7 @@ impl Look<'_, '_> {
                 continue;
             }
             let mut files = Vec::new();
-            for entry in self.folder.workspace.tree.list(&path)? {
+            for entry in self.folder.workspace.tree.list(&path)?.iter() {
                 let is_schema = matches!(entry.kind, EntryKind::File { .. }) && entry.name.ends_with(".prisma");
                 if let Some(at) = is_schema.then(|| path.join(&entry.name).ok()).flatten() {
                     files.extend(self.folder.read(&at)?);

@@ -255,7 +255,7 @@ impl<'f, 'a> Gather<'f, 'a> {
         };
         let Ok(folder) = self.folder.package.path.join(&folder) else { return Ok(()) };
         let place = Place { file: path.clone(), line: Some(line) };
-        for entry in self.workspace.tree.list(&folder)? {
+        for entry in self.workspace.tree.list(&folder)?.iter() {
             if is_environment_file(&entry.name) && !matches!(entry.kind, EntryKind::Directory) {
                 let path = folder.join(&entry.name).expect("a listed name stays inside");
                 self.warn_environment(&path, &place);
