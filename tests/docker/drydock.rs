@@ -76,7 +76,8 @@ impl Build {
     /// Builds with further arguments; the run must end with `code`.
     pub(crate) fn with(fixture: &Fixture, targets: &[&str], more: &[&str], code: i32) -> Self {
         let template = format!("drydock-test/{{target}}:{}", nonce());
-        let mut arguments = vec!["build", "--format", "json", "--tag", &template];
+        // BuildKit is asked, whether or not the image is there already.
+        let mut arguments = vec!["build", "--format", "json", "--force", "--tag", &template];
         arguments.extend(more);
         arguments.extend(targets);
         let output = drydock(fixture, &arguments).output().expect("the binary runs");

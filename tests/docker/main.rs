@@ -14,6 +14,7 @@ mod registry;
 
 mod examples;
 mod failure;
+mod fresh;
 mod prune;
 mod publish;
 mod same;

@@ -1,15 +1,16 @@
-//! Scenario × modification × expectation: after an edit, which stages run a step?
+//! Scenario × modification × expectation: after an edit, which stages run a step? And is that what fingerprints foretold?
 //!
 //! The scenario is a copy of `examples/chat` that was built once. Each test edits a fresh copy of it, in another folder,
 //! builds that, and names exactly the stages in which BuildKit ran a `RUN` step: all others came from its cache.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use drydock_test::Fixture;
 use serde_json::{Map, Value, json};
 
-use crate::drydock::{Build, nonce};
+use crate::drydock::{Build, nonce, run};
 
 /// The stages of the server's side.
 const SERVER_BUILDS: [&str; 3] = ["build-data-provider", "build-data-schemas", "build-api"];
@@ -39,10 +40,51 @@ fn tree(word: &str) -> Fixture {
 #[track_caller]
 fn check(edit: impl FnOnce(&Fixture), expected: &[&[&str]]) {
     let fixture = tree(&BUILT);
+    for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-q", "-m", "built"]] {
+        git(&fixture, arguments);
+    }
     edit(&fixture);
+    let foretold = foretold(&fixture);
     let ran = Build::of(&fixture, &["api"]).stages_run();
     let expected = expected.concat().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(ran, expected, "the stages that ran, and those that had to");
+    for stage in &ran {
+        assert!(foretold.iter().any(|foretold| foretold.name == *stage), "{stage} ran, its fingerprint is what it was");
+    }
+    // What is foretold and does not run has nothing to run after the change, or takes from stages that made the same again.
+    let must = foretold.iter().filter(|foretold| foretold.direct && foretold.runs);
+    for stage in must {
+        assert!(ran.contains(&stage.name), "{} was to run, and came from the cache", stage.name);
+    }
+}
+
+/// A stage whose fingerprint is not what it was.
+struct Foretold {
+    name: String,
+    /// By something of its own, not only by stages it builds on.
+    direct: bool,
+    /// A command comes after the change.
+    runs: bool,
+}
+
+fn foretold(fixture: &Fixture) -> Vec<Foretold> {
+    let said = run(fixture, &["affected", "--since", "HEAD", "--format", "json", "-q"], 0);
+    let document: Value = serde_json::from_str(&said.stdout).expect("a document");
+    let stages = document["stages"].as_array().expect("the states were compared");
+    let foretold = stages.iter().map(|stage| Foretold {
+        name: stage["name"].as_str().expect("a name").to_owned(),
+        direct: stage["direct"] == true,
+        runs: stage["runs"] == true,
+    });
+    foretold.collect()
+}
+
+fn git(fixture: &Fixture, arguments: &[&str]) {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(fixture.root());
+    command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]);
+    let output = command.args(arguments).output().expect("git is on PATH");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -104,6 +104,9 @@ fn build_help_tells_every_option() {
           --keep-going
               Go on with the other targets when one fails
 
+          --force
+              Build images that are there already; steps may still come from the cache
+
           --no-cache
               Run every step, whatever the cache holds
 

@@ -283,6 +283,9 @@ pub(crate) struct BuildArgs {
     /// Go on with the other targets when one fails
     #[arg(long, overrides_with = "fail_fast")]
     pub(crate) keep_going: bool,
+    /// Build images that are there already; steps may still come from the cache
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(crate) no_cache: bool,

@@ -103,6 +103,19 @@ impl Builder {
         self.engine()?.inspect(image).await
     }
 
+    /// The ids of the images with this label and value, newest first.
+    pub async fn labelled(&self, key: &str, value: &str) -> Result<Vec<String>, BuildError> {
+        self.engine()?.labelled(key, value).await
+    }
+
+    /// The digest of what a registry has under a reference, which the daemon asks with the credentials of Docker's
+    /// configuration. `None` when it cannot be had: the registry does not answer soon, refuses, or knows no such image.
+    pub async fn registry_digest(&self, reference: &str) -> Option<String> {
+        let engine = self.engine.as_ref()?;
+        let asked = push::registry_digest(engine, &self.docker_config, reference);
+        tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()
+    }
+
     /// Pushes image references that are in the daemon's store, `jobs` at a time, with the credentials of Docker's
     /// configuration. Nothing is pushed before this is called: call it when every target was built. At the first
     /// reference that fails the others are stopped, and the error names those that had arrived.

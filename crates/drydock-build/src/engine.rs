@@ -1,11 +1,11 @@
 //! The Engine API: everything that is not BuildKit. `bollard` over our own connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bollard::query_parameters::{ImportImageOptions, TagImageOptions};
+use bollard::query_parameters::{ImportImageOptions, ListImagesOptions, TagImageOptions};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full};
@@ -186,6 +186,34 @@ impl Engine {
             tags: found.repo_tags.unwrap_or_default(),
             digests: found.repo_digests.unwrap_or_default(),
         }))
+    }
+
+    /// The ids of the images with this label and value, newest first.
+    pub(crate) async fn labelled(&self, key: &str, value: &str) -> Result<Vec<String>, BuildError> {
+        let filters = HashMap::from([("label".to_owned(), vec![format!("{key}={value}")])]);
+        let options = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
+        let found = self.docker.list_images(Some(options)).await;
+        let found = found.map_err(|error| refused("list images", &error))?;
+        Ok(found.into_iter().map(|image| image.id).collect())
+    }
+
+    /// `GET path` of the API version settled on: one JSON document.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, headers: &[(&str, String)]) -> Result<T, String> {
+        let mut request = http::Request::get(format!("http://docker/v{}.{}{path}", self.api.0, self.api.1));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
+        let response = self.client.request(request).await.map_err(|error| root_cause(&error))?;
+        let success = response.status().is_success();
+        let body = response.into_body().collect().await.map_err(|error| root_cause(&error))?.to_bytes();
+        if success {
+            return serde_json::from_slice(&body).map_err(|error| error.to_string());
+        }
+        Err(match serde_json::from_slice(&body) {
+            Ok(Refusal { error: message }) => message,
+            Err(_) => String::from_utf8_lossy(&body).trim().to_owned(),
+        })
     }
 
     /// `POST path` of the API version settled on, and each line of JSON that is answered. For calls of which bollard

@@ -111,6 +111,27 @@ async fn push_one(
     Ok(pushed)
 }
 
+/// The digest that a registry has under a reference, which the daemon asks for us.
+pub(crate) async fn registry_digest(
+    engine: &Engine,
+    docker_config: &DockerConfig,
+    reference: &str,
+) -> Result<String, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer {
+        descriptor: Descriptor,
+    }
+    #[derive(Deserialize)]
+    struct Descriptor {
+        digest: String,
+    }
+    let login = login(docker_config.lookup(registry_of(reference)).await, registry_of(reference));
+    let path = format!("/distribution/{reference}/json");
+    let answer: Answer = engine.get(&path, &[("X-Registry-Auth", login)]).await?;
+    Ok(answer.descriptor.digest)
+}
+
 /// What is told in `1.0: digest: sha256:… size: 1234`.
 fn digest_and_size(status: &str) -> Option<(String, Option<u64>)> {
     let (_, rest) = status.split_once("digest: ")?;

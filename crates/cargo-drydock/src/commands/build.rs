@@ -1,5 +1,6 @@
 //! `build`: the images of all or the named targets, in parallel, through the daemon.
 
+mod fresh;
 mod metadata;
 mod publish;
 mod watch;
@@ -7,9 +8,15 @@ mod watch;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use drydock_build::{BuildError, BuildOutcome, Builder, DaemonKind, Endpoint, Environment, Output, TargetResult};
+use drydock_build::{
+    BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Output,
+    TargetResult, Transfer, content_digests,
+};
 use drydock_diagnostics::{Diagnose as _, Warning};
+use drydock_dockerfile::ContentDigest;
+use drydock_plan::BuildPlan;
 
+use self::fresh::Found;
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::load;
@@ -19,7 +26,7 @@ use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::Diagnostic;
-use crate::report::{Built, Clock, Ending, JsonStream, Reporter, reporter, step_failure, summary, units};
+use crate::report::{Built, BuiltState, Clock, Ending, JsonStream, Reporter, reporter, step_failure, summary, units};
 use crate::shell::{self, Shell};
 
 pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
@@ -32,7 +39,7 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| RuntimeError { source })?;
-    let result = runtime.block_on(drive(args, progress, prepared, begun, shell));
+    let result = runtime.block_on(drive(args, &plan, progress, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result
@@ -48,6 +55,7 @@ fn nothing(args: &BuildArgs) -> Result<(), Failure> {
 
 async fn drive(
     args: &BuildArgs,
+    plan: &BuildPlan,
     progress: ProgressMode,
     prepared: Prepared,
     begun: Instant,
@@ -56,7 +64,7 @@ async fn drive(
     let clock = Clock::new(&prepared.specs);
     let reporter = begin(progress, &prepared, shell);
     let mut watch = Watch::new(reporter, clock, shell);
-    let result = build(args, &prepared, &mut watch).await;
+    let result = build(args, plan, &prepared, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
     let (outcome, built, published) = match result {
@@ -70,7 +78,7 @@ async fn drive(
     }
     let push = matches!(prepared.wish, Wish::Images(Images { push: true, .. }));
     if let Some(file) = &args.image.metadata_file {
-        let document = metadata::document(&outcome, &published, push, &prepared.tags);
+        let document = metadata::document(&outcome, &built, &published, push, &prepared.tags);
         metadata::write(file.as_std_path(), &document).map_err(|source| MetadataError { source })?;
     }
     let ending = Ending {
@@ -124,12 +132,18 @@ impl From<BuildError> for Ended {
 /// Builds the targets and publishes their images.
 async fn build(
     args: &BuildArgs,
+    plan: &BuildPlan,
     prepared: &Prepared,
     watch: &mut Watch<'_>,
 ) -> Result<(BuildOutcome, Vec<Built>, Published), Ended> {
     let environment = Environment::of_process();
     let endpoint = endpoint(args, &environment).map_err(Ended::Failed)?;
     watch.begins("Waiting", &format!("for the daemon at {}", endpoint.address));
+    let content = tokio::task::spawn_blocking({
+        let (context, folder) = (prepared.request.context.clone(), prepared.request.digest_cache.clone());
+        let key = prepared.request.shared_key.clone();
+        move || content_digests(context, folder.as_deref().map(|folder| (folder, key.as_str())))
+    });
     let builder = watch.idly(Builder::connect(endpoint, &environment)).await??;
     let info = builder.info();
     let kind = info.kind;
@@ -141,9 +155,26 @@ async fn build(
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
     let mut request = prepared.request.clone();
     publish::fit(&mut request, &prepared.wish, kind, folder.path());
-    watch.begins("Waiting", "for the first answer of the daemon");
-    let work = builder.build(request.clone(), watch.sender(), watch.cancel.clone());
-    let outcome = watch.patiently(work).await??;
+    let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let fresh = watch.idly(fresh(args, &builder, plan, &content, &mut request)).await??;
+    let all = std::mem::take(&mut request.targets);
+    request.targets = all.iter().filter(|target| !fresh.contains_key(target.name.as_str())).cloned().collect();
+    let mut outcome = if request.targets.is_empty() {
+        BuildOutcome { targets: Vec::new(), context: ContextSummary::default(), transfer: Transfer::default() }
+    } else {
+        watch.begins("Waiting", "for the first answer of the daemon");
+        let work = builder.build(request.clone(), watch.sender(), watch.cancel.clone());
+        watch.patiently(work).await??
+    };
+    let mut solved = std::mem::take(&mut outcome.targets).into_iter();
+    outcome.targets = all
+        .iter()
+        .filter_map(|target| match fresh.get(target.name.as_str()) {
+            Some(found) => Some(found.outcome(target)),
+            None => solved.next(),
+        })
+        .collect();
+    request.targets = all;
     let publication = Publication {
         builder: &builder,
         environment: &environment,
@@ -153,8 +184,20 @@ async fn build(
     };
     let published =
         if watch.interrupted { Published::default() } else { publication.publish(&prepared.wish, watch).await? };
-    let built = built_targets(&builder, &outcome, &published, prepared).await?;
+    let built = built_targets(&builder, &outcome, &published, &fresh, prepared).await?;
     Ok((outcome, built, published))
+}
+
+/// Labels the targets of the request, and finds those that need no build.
+async fn fresh(
+    args: &BuildArgs,
+    builder: &Builder,
+    plan: &BuildPlan,
+    content: &BTreeMap<String, ContentDigest>,
+    request: &mut BuildRequest,
+) -> Result<BTreeMap<String, Found>, BuildError> {
+    fresh::label(builder, plan, content, request).await?;
+    if args.force { Ok(BTreeMap::new()) } else { fresh::find(builder, request).await }
 }
 
 /// Where to build.
@@ -217,6 +260,7 @@ async fn built_targets(
     builder: &Builder,
     outcome: &BuildOutcome,
     published: &Published,
+    fresh: &BTreeMap<String, Found>,
     prepared: &Prepared,
 ) -> Result<Vec<Built>, BuildError> {
     let outputs: BTreeMap<&str, &Output> =
@@ -236,6 +280,11 @@ async fn built_targets(
         let digest = tags.iter().find_map(|tag| published.pushed.get(tag)).and_then(|pushed| pushed.digest.clone());
         all.push(Built {
             target: name.to_owned(),
+            state: match fresh.get(name) {
+                None => BuiltState::Built,
+                Some(found) if found.retagged => BuiltState::Retagged,
+                Some(_) => BuiltState::Fresh,
+            },
             tags,
             place,
             image_id: published.loaded.get(name).or(image.image_id.as_ref()).or(answered).cloned(),

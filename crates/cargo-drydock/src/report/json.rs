@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::failure::FailureContext;
-use super::{Ending, Reporter, RowSpec};
+use super::{BuiltState, Ending, Reporter, RowSpec};
 use crate::shell::Shell;
 
 /// The version of the stream. It changes when something that is there changes its meaning or goes away.
@@ -99,6 +99,8 @@ pub(crate) struct StepLine<'a> {
 pub(crate) enum ResultLine<'a> {
     /// The image is there.
     Built {
+        /// `built`, or `fresh` and `retagged` for an image that was there.
+        state: &'static str,
         tags: &'a [String],
         image_id: Option<&'a str>,
         digest: Option<&'a str>,
@@ -148,6 +150,7 @@ impl JsonStream {
                 TargetResult::Built(image) => {
                     let details = built.iter().find(|built| built.target == name);
                     ResultLine::Built {
+                        state: details.map_or(BuiltState::Built, |built| built.state).as_str(),
                         tags: details.map(|built| built.tags.as_slice()).unwrap_or_default(),
                         image_id: details.and_then(|built| built.image_id.as_deref()),
                         digest: details.and_then(|built| built.digest.as_deref()),

@@ -24,7 +24,7 @@ pub(crate) use board::{RowKind, RowSpec};
 pub(crate) use clock::Clock;
 pub(crate) use failure::{FailureContext, StageOrigin, step_failure};
 pub(crate) use json::JsonStream;
-pub(crate) use summary::{Built, Ending, summary};
+pub(crate) use summary::{Built, BuiltState, Ending, summary};
 
 /// Shows a build while it runs.
 pub(crate) trait Reporter {

@@ -15,6 +15,8 @@ use crate::shell::{DONE, FAINT, WRONG, status_line};
 pub(crate) struct Built {
     /// Its name.
     pub(crate) target: String,
+    /// How it came about.
+    pub(crate) state: BuiltState,
     /// The image's references.
     pub(crate) tags: Vec<String>,
     /// Where the result is, when it is not an image of a store or a registry.
@@ -31,6 +33,28 @@ pub(crate) struct Built {
     pub(crate) cached_steps: u32,
     /// Steps that ran.
     pub(crate) run_steps: u32,
+}
+
+/// How an image came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuiltState {
+    /// It was built.
+    Built,
+    /// It was there, under its references.
+    Fresh,
+    /// It was there, and was given references.
+    Retagged,
+}
+
+impl BuiltState {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Built => "built",
+            Self::Fresh => "fresh",
+            Self::Retagged => "retagged",
+        }
+    }
 }
 
 /// How a build ended.
@@ -73,7 +97,9 @@ pub(crate) fn summary(ending: &Ending<'_>, width: usize) -> Vec<String> {
     let failed = outcome.targets.len() - built.len();
     let total = units::count(outcome.targets.len() as u64, "target");
     let (files, transfer) = (outcome.context.files, outcome.transfer);
-    let sent = if transfer.files == 0 {
+    let sent = if built.len() == outcome.targets.len() && built.iter().all(|one| one.state != BuiltState::Built) {
+        "all fresh".to_owned()
+    } else if transfer.files == 0 {
         format!("nothing of {} sent", units::count(files, "file"))
     } else {
         format!("{} of {files} sent", units::count(transfer.files, "file"))
@@ -148,6 +174,7 @@ fn cells(built: &Built) -> [String; 5] {
     let id = built.image_id.as_deref().filter(|_| built.place.is_none()).unwrap_or_default();
     let id: String = id.strip_prefix("sha256:").unwrap_or(id).chars().take(12).collect();
     let steps = match (built.run_steps, built.cached_steps) {
+        _ if built.state != BuiltState::Built => built.state.as_str().to_owned(),
         (0, cached) => format!("{cached} cached"),
         (run, 0) => format!("{run} run"),
         (run, cached) => format!("{run} run, {cached} cached"),

@@ -10,23 +10,27 @@ use serde_json::{Map, Value};
 
 use super::publish::Published;
 use crate::reference::with_tag;
+use crate::report::Built;
 
 /// What exporters call the digest of a manifest.
 pub(super) const DIGEST: &str = "containerimage.digest";
 const CONFIG_DIGEST: &str = "containerimage.config.digest";
 const NAME: &str = "image.name";
+/// Our own: `built`, `fresh` or `retagged`.
+const STATE: &str = "drydock.state";
 
 /// The document: what the exporter answered of each target that is done, by target. With a push, only what was pushed
 /// is done, and its digest is the registry's.
 pub(super) fn document(
     outcome: &BuildOutcome,
+    built: &[Built],
     published: &Published,
     push: bool,
     tags: &BTreeMap<String, Vec<String>>,
 ) -> Value {
     let mut document = Map::new();
     for target in &outcome.targets {
-        let TargetResult::Built(built) = &target.result else { continue };
+        let TargetResult::Built(image) = &target.result else { continue };
         let name = target.target.as_str();
         let references = tags.get(name).map(Vec::as_slice).unwrap_or_default();
         let pushed = references.iter().find_map(|reference| published.pushed.get(reference));
@@ -34,7 +38,7 @@ pub(super) fn document(
         if push && !complete {
             continue;
         }
-        let answered = published.metadata.get(name).unwrap_or(&built.metadata);
+        let answered = published.metadata.get(name).unwrap_or(&image.metadata);
         let mut fields: BTreeMap<String, Value> =
             answered.iter().map(|(key, value)| (key.clone(), decoded(value))).collect();
         if let Some(digest) = pushed.and_then(|pushed| pushed.digest.as_ref()) {
@@ -47,6 +51,9 @@ pub(super) fn document(
         if !references.is_empty() && !fields.contains_key(NAME) {
             let names: Vec<String> = references.iter().map(|reference| with_tag(reference)).collect();
             fields.insert(NAME.to_owned(), names.join(",").into());
+        }
+        if let Some(built) = built.iter().find(|built| built.target == name) {
+            fields.insert(STATE.to_owned(), built.state.as_str().into());
         }
         document.insert(name.to_owned(), fields.into_iter().collect::<Map<_, _>>().into());
     }
