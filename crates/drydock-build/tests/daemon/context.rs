@@ -1,10 +1,15 @@
 //! How entries of the context arrive in a build.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use drydock_build::{BuildError, ContextContent, ContextEntry};
+use drydock_build::{
+    Address, BuildError, Builder, CancellationToken, ContextContent, ContextEntry, Endpoint, Environment, Event,
+};
 
 use crate::bench::{Bench, file, generated, sha256};
+use crate::relay::hold_sessions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_modes_and_links_arrive_as_they_are() {
@@ -71,4 +76,48 @@ async fn a_file_that_vanishes_is_named() {
         Some(BuildError::UnreadableContext { source }) => assert!(source.to_string().contains("missing"), "{source}"),
         other => panic!("unexpected {other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_after_it_was_listed_is_named() {
+    let error = build_meanwhile(|path| fs_err::write(path, "after").unwrap()).await;
+    assert!(matches!(&error, BuildError::ContextChanged { path } if path == "folder/file"), "{error:?}");
+    assert_eq!(error.to_string(), "`folder/file` changed while it was being sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_vanishes_after_it_was_listed_is_named() {
+    let error = build_meanwhile(|path| fs_err::remove_file(path).unwrap()).await;
+    assert!(
+        matches!(&error, BuildError::UnreadableContext { source } if source.to_string().contains("tree-file")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_shrinks_after_it_was_listed_is_named() {
+    let error = build_meanwhile(|path| fs_err::write(path, "").unwrap()).await;
+    assert!(matches!(&error, BuildError::ContextChanged { path } if path == "folder/file"), "{error:?}");
+}
+
+/// Builds a context of one file, to which something happens after it was listed and before it can be sent.
+async fn build_meanwhile(change: impl FnOnce(&Path)) -> BuildError {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, path) = (folder.path().join("relay.sock"), folder.path().join("tree-file"));
+    fs_err::write(&path, "first").unwrap();
+    let go = CancellationToken::new();
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    tokio::spawn(hold_sessions(listener, bench.builder.endpoint().clone(), go.clone()));
+    let endpoint = Endpoint { address: Address::Unix(socket), tls: None, origin: "the test".to_owned() };
+    let builder = Builder::connect(endpoint, &Environment::of_process()).await.unwrap();
+    let mut request = bench.request("FROM BASE AS x\nCOPY . /x/\nRUN echo NONCE\n", &["x"]);
+    request.context = vec![file("folder/file", &path)];
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let running = tokio::spawn(async move { builder.build(request, sender, CancellationToken::new()).await });
+    while !matches!(receiver.recv().await.expect("the context is listed"), Event::ContextReady(_)) {}
+    change(&path);
+    go.cancel();
+    let result = tokio::time::timeout(Duration::from_secs(30), running).await.expect("it ends").unwrap();
+    result.expect_err("the context cannot be served as listed")
 }

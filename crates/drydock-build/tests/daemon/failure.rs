@@ -83,12 +83,9 @@ async fn what_is_not_a_step_fails_with_the_daemons_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_leaves_no_step_behind() {
     let bench = Bench::new().await;
-    let step = |words: &str| {
-        format!("FROM BASE AS x\nRUN --mount=type=cache,id=NONCE,target=/c,sharing=locked echo {words} NONCE")
-    };
     let cancel = CancellationToken::new();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let request = bench.request(&(step("begun") + " && sleep 600"), &["x"]);
+    let request = bench.request(&(locking_step("begun") + " && sleep 600"), &["x"]);
     let builder = bench.builder.clone();
     let running = {
         let cancel = cancel.clone();
@@ -102,9 +99,17 @@ async fn a_cancelled_run_leaves_no_step_behind() {
     cancel.cancel();
     let outcome = tokio::time::timeout(Duration::from_secs(10), running).await.expect("it ends").unwrap().unwrap();
     assert!(matches!(outcome.targets[0].result, TargetResult::Cancelled), "{outcome:?}");
+    assert_step_is_gone(&bench).await;
+}
 
-    let second = tokio::time::timeout(Duration::from_secs(30), bench.build(bench.request(&step("again"), &["x"])));
-    assert_eq!(second.await.expect("the step is gone").log(), [format!("again {}", bench.nonce)]);
+fn locking_step(words: &str) -> String {
+    format!("FROM BASE AS x\nRUN --mount=type=cache,id=NONCE,target=/c,sharing=locked echo {words} NONCE")
+}
+
+async fn assert_step_is_gone(bench: &Bench) {
+    let second = bench.build(bench.request(&locking_step("again"), &["x"]));
+    let second = tokio::time::timeout(Duration::from_secs(30), second).await.expect("the step is gone");
+    assert_eq!(second.log(), [format!("again {}", bench.nonce)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +133,8 @@ async fn a_session_that_is_killed_is_an_error_and_no_hang() {
     cut_while_running(b"POST /session").await;
 }
 
-/// Cuts the connections that begin so while a step runs.
+/// Cuts the connections that begin so while a step runs: all of them is also what the daemon sees of a client that was
+/// killed.
 async fn cut_while_running(which: &'static [u8]) {
     let bench = Bench::new().await;
     let folder = tempfile::tempdir().unwrap();
@@ -139,17 +145,18 @@ async fn cut_while_running(which: &'static [u8]) {
     let endpoint = Endpoint { address: Address::Unix(socket), tls: None, origin: "the test".to_owned() };
     let builder = Builder::connect(endpoint, &Environment::of_process()).await.unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let mut request = bench.request("FROM BASE AS x\nRUN echo begun && sleep 600 && echo NONCE\n", &["x"]);
+    let mut request = bench.request(&(locking_step("begun") + " && sleep 600"), &["x"]);
     request.context = vec![generated("x", "x")];
     let running = tokio::spawn(async move { builder.build(request, sender, CancellationToken::new()).await });
     while let Some(event) = receiver.recv().await {
-        if matches!(&event, Event::Log(line) if line.text == "begun") {
+        if matches!(&event, Event::Log(line) if line.text.starts_with("begun")) {
             break;
         }
     }
     cut.cancel();
     let result = tokio::time::timeout(Duration::from_secs(20), running).await.expect("it ends").unwrap();
     assert!(matches!(result, Err(BuildError::ConnectionLost { .. })), "{result:?}");
+    assert_step_is_gone(&bench).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

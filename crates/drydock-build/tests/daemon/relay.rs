@@ -40,6 +40,24 @@ pub(crate) async fn relay(
     }
 }
 
+/// Passes connections to `listener` on to the daemon; sessions only once `go` is cancelled.
+pub(crate) async fn hold_sessions(listener: UnixListener, daemon: Endpoint, go: CancellationToken) {
+    const SESSION: &[u8] = b"POST /session";
+    loop {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let (daemon, go) = (daemon.clone(), go.clone());
+        tokio::spawn(async move {
+            let mut beginning = vec![0; SESSION.len()];
+            if near.read_exact(&mut beginning).await.is_ok() {
+                if beginning == SESSION {
+                    go.cancelled().await;
+                }
+                pass_on(near, &daemon, &beginning, false).await;
+            }
+        });
+    }
+}
+
 /// Passes a connection on to the daemon, after `beginning`. With `skip_head`, the head of the first answer stays here.
 pub(crate) async fn pass_on<S: AsyncRead + AsyncWrite + Unpin>(
     near: S,
