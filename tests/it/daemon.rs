@@ -84,15 +84,14 @@ fn a_daemon_that_is_too_old() {
                     let head = String::from_utf8_lossy(&request[..read]).into_owned();
                     let (status, body) = if head.contains("/_ping") {
                         ("200 OK", "OK".to_owned())
-                    } else if head.contains("/version") {
-                        let version = r#"{"Version":"17.03.2-ce","ApiVersion":"1.27","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
-                        ("200 OK", version.to_owned())
                     } else {
-                        ("404 Not Found", r#"{"message":"page not found"}"#.to_owned())
+                        let message =
+                            "client is newer than server (client API version: 1.52, server API version: 1.27)";
+                        ("400 Bad Request", format!(r#"{{"message":"{message}"}}"#))
                     };
                     let length = body.len();
                     let answer = format!(
-                        "HTTP/1.1 {status}\r\nApi-Version: 1.27\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+                        "HTTP/1.1 {status}\r\nApi-Version: 1.27\r\nServer: Docker/17.03.2-ce (linux)\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
                     );
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;

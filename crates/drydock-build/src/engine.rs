@@ -56,6 +56,8 @@ impl tower::Service<http::Uri> for Connect {
 struct Greeting {
     api: String,
     podman: bool,
+    /// The daemon's version, where it says.
+    server: Option<String>,
 }
 
 /// An answer that is an error: one line of several, or all there is.
@@ -133,16 +135,18 @@ impl Engine {
     pub(crate) async fn introduce(self, dialer: &Dialer) -> Result<(Self, DaemonInfo), BuildError> {
         let (greeting, described) = tokio::join!(self.greet(), self.docker.info());
         let address = || dialer.endpoint().address.to_string();
-        let Greeting { api, podman } = greeting
+        let Greeting { api, podman, server } = greeting
             .map_err(|reason| BuildError::DaemonUnreachable { tried: vec![dialer.endpoint().attempt(&reason)] })?;
         if podman {
             return Err(BuildError::NoBuildKit { name: "Podman".to_owned(), address: address() });
         }
+        // Before it is judged how it described itself: to be asked in a version that it does not know, it refuses.
+        let Some(number) = parse_api(&api).filter(|number| *number >= OLDEST_API) else {
+            let described = described.ok().and_then(|info| info.server_version);
+            return Err(BuildError::DaemonTooOld { version: described.or(server).unwrap_or_default(), api });
+        };
         let info = described.map_err(|error| refused("describe itself", &error))?;
         let version = info.server_version.unwrap_or_default();
-        let Some(number) = parse_api(&api).filter(|number| *number >= OLDEST_API) else {
-            return Err(BuildError::DaemonTooOld { version, api });
-        };
         let containerd = |row: &Vec<String>| row.iter().any(|cell| cell == "io.containerd.snapshotter.v1");
         let newest = (API_DEFAULT_VERSION.major_version, API_DEFAULT_VERSION.minor_version);
         let newest = (u32::try_from(newest.0).unwrap_or(u32::MAX), u32::try_from(newest.1).unwrap_or(u32::MAX));
@@ -166,7 +170,12 @@ impl Engine {
         let response = self.client.request(request).await.map_err(|error| root_cause(&error))?;
         let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         match text("api-version") {
-            Some(api) => Ok(Greeting { api, podman: text("libpod-api-version").is_some() }),
+            Some(api) => {
+                // `Docker/28.5.2 (linux)`
+                let server = text("server")
+                    .and_then(|server| server.strip_prefix("Docker/")?.split(' ').next().map(str::to_owned));
+                Ok(Greeting { api, podman: text("libpod-api-version").is_some(), server })
+            }
             None => Err("what answers is not Docker".to_owned()),
         }
     }
