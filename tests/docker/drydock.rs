@@ -100,6 +100,17 @@ impl Build {
         self.lines.iter().filter(move |line| line["reason"] == reason)
     }
 
+    /// The places in the stream of the lines of a kind that `is` holds for.
+    pub(crate) fn places(&self, reason: &str, is: impl Fn(&Value) -> bool) -> Vec<usize> {
+        let places = self.lines.iter().enumerate().filter(|(_, line)| line["reason"] == reason && is(line));
+        places.map(|(place, _)| place).collect()
+    }
+
+    /// The line at a place of the stream.
+    pub(crate) fn line(&self, place: usize) -> &Value {
+        &self.lines[place]
+    }
+
     /// The last line.
     pub(crate) fn summary(&self) -> &Value {
         self.lines("build-finished").next().expect("a build tells its end")

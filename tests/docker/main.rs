@@ -5,12 +5,14 @@
 //! - [`docker`]: images and containers, through Docker's own client.
 //! - [`http`]: requests to what runs in a container.
 //! - [`registry`], [`npm`]: a registry of images, and one of npm packages.
+//! - [`relay`]: the daemon by another name.
 
 mod docker;
 mod drydock;
 mod http;
 mod npm;
 mod registry;
+mod relay;
 
 mod examples;
 mod failure;

@@ -9,6 +9,7 @@ use crate::docker::{Images, docker};
 use crate::drydock::{Build, Said, drydock, nonce, run};
 use crate::failure::{WORKS, two_services};
 use crate::registry::Registry;
+use crate::relay::Relay;
 
 /// Makes the fixture a git repository with one commit on the branch `feature/x`, and gives the commit's name.
 fn commit(fixture: &Fixture) -> String {
@@ -327,4 +328,75 @@ fn the_longest_chain_is_told() {
     assert!(at("install-left") < at("build-left-library"), "{stages:?}");
     let library = chain.iter().find(|link| link["stage"] == "build-left-library").expect("is among them");
     assert!(library["seconds"].as_f64() > Some(2.0), "{library}");
+}
+
+/// Where the daemon is, as `--builder` takes it.
+fn daemon() -> String {
+    let named = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    let context = || docker(&["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).trim().to_owned();
+    named.unwrap_or_else(context)
+}
+
+#[test]
+fn targets_are_spread_over_several_builders() {
+    let registry = Registry::start(None);
+    let fixture = two_services(&nonce(), WORKS);
+    let tag = format!("{}/x/{{target}}:1", registry.host);
+    let _images = images(&[&tag]);
+    // The same one by two names.
+    let (one, relay) = (daemon(), Relay::start(&fixture, b""));
+    let arguments = ["build", "--builder", &one, "--builder", &relay, "--push", "--tag", &tag, "--format", "json"];
+    let output = drydock(&fixture, &arguments).env("DOCKER_HOST", "unix:///nonexistent").output().expect("it runs");
+    let said = Said::of(&output, &arguments, 0);
+    let lines = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let finished: Vec<Value> = lines.filter(|line| line["reason"] == "target-finished").collect();
+    let mut builders: Vec<&str> = finished.iter().filter_map(|line| line["builder"].as_str()).collect();
+    builders.sort_unstable();
+    let mut expected = [one.as_str(), relay.as_str()];
+    expected.sort_unstable();
+    assert_eq!(builders, expected);
+    assert_eq!(registry.tags(), ["x/left:1", "x/right:1"]);
+}
+
+/// Docker's own BuildKit stands in for one: behind a relay that asks for it on each connection, nothing of Docker's API
+/// can be seen.
+#[test]
+fn a_buildkitd_has_no_store_for_images() {
+    let fixture = two_services(&nonce(), WORKS);
+    let ask = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    let relay = Relay::start(&fixture, ask);
+    let said = run(&fixture, &["build", "left", "--builder", &relay], 0);
+    assert!(said.stderr.contains("warning[output-nowhere]: the images stay in the build cache of"), "{}", said.stderr);
+    run(&fixture, &["build", "left", "--builder", &relay, "--output", "out"], 0);
+    assert_eq!(fixture.read("out/app/left-library/dist/index.js"), "module.exports = 'left';\n");
+
+    if !has_containerd_store() {
+        return;
+    }
+    let registry = Registry::start(None);
+    let tag = format!("{}/x/{{target}}:1", registry.host);
+    let _images = images(&[&tag]);
+    let arguments = ["build", "--builder", &relay, "--push", "--load", "--tag", &tag, "--metadata-file", "meta.json"];
+    run(&fixture, &arguments, 0);
+    assert_eq!(registry.tags(), ["x/left:1", "x/right:1"]);
+    assert_eq!(metadata(&fixture)["left"]["containerimage.digest"], registry.digest("x/left", "1"));
+    assert_eq!(docker(&["images", "--quiet", &tag.replace("{target}", "left")]).lines().count(), 1);
+}
+
+/// With all jobs taken by one, the other does not begin before it has ended.
+#[test]
+fn heavy_builds_do_not_run_beside_others() {
+    let fixture = two_services(&nonce(), WORKS);
+    let heavy =
+        "[package.\"@acme/left-library\"]\nweight = 2\n\n[target.right]\npackage = \"@acme/right\"\nweight = 8\n";
+    fixture.write("drydock.toml", &format!("{}{heavy}", fixture.read("drydock.toml")));
+    let build = Build::with(&fixture, &[], &["--jobs", "2"], 0);
+    let begun: Vec<usize> = build.places("target-started", |_| true);
+    let [first, second] = begun[..] else { panic!("{begun:?}") };
+    let steps =
+        build.places("step-finished", |line| line["targets"].as_array().is_some_and(|targets| targets.len() == 1));
+    assert!(steps.iter().any(|step| (first..second).contains(step)), "{begun:?} {steps:?}");
+    let name = build.line(first)["target"].clone();
+    let late = steps.iter().filter(|step| **step > second && build.line(**step)["targets"][0] == name);
+    assert_eq!(late.count(), 0, "steps of {name} after the other target has begun");
 }

@@ -144,7 +144,7 @@ fn build_help_tells_every_option() {
 
           --builder <ADDRESS>
               Where to build: the address of a Docker daemon or a `buildkitd` [default: as `docker`
-              finds it]
+              finds it]. Can be given several times: then targets are spread over them
 
           --progress <HOW>
               How to show progress [default: `BUILDKIT_PROGRESS`, or auto]

@@ -313,7 +313,8 @@ pub(crate) struct BuildArgs {
     /// Write a cache, in the same form. Can be given several times
     #[arg(long, value_name = "CACHE")]
     pub(crate) cache_to: Vec<String>,
-    /// Where to build: the address of a Docker daemon or a `buildkitd` [default: as `docker` finds it]
+    /// Where to build: the address of a Docker daemon or a `buildkitd` [default: as `docker` finds it]. Can be given
+    /// several times: then targets are spread over them
     #[arg(long = "builder", value_name = "ADDRESS")]
     pub(crate) builders: Vec<String>,
     /// How to show progress [default: `BUILDKIT_PROGRESS`, or auto]

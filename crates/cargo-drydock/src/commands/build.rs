@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use drydock_build::{
-    BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Output,
-    TargetResult, Transfer, content_digests,
+    BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Fleet,
+    FleetOutcome, Output, TargetResult, Transfer, content_digests,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
 use drydock_dockerfile::ContentDigest;
@@ -137,35 +137,44 @@ async fn build(
     watch: &mut Watch<'_>,
 ) -> Result<(BuildOutcome, Vec<Built>, Published), Ended> {
     let environment = Environment::of_process();
-    let endpoint = endpoint(args, &environment).map_err(Ended::Failed)?;
-    watch.begins("Waiting", &format!("for the daemon at {}", endpoint.address));
+    let endpoints = endpoints(args, &environment).map_err(Ended::Failed)?;
+    let addresses: Vec<String> = endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
+    watch.begins("Waiting", &format!("for the daemon at {}", addresses.join(", ")));
     let content = tokio::task::spawn_blocking({
         let (context, folder) = (prepared.request.context.clone(), prepared.request.digest_cache.clone());
         let key = prepared.request.shared_key.clone();
         move || content_digests(context, folder.as_deref().map(|folder| (folder, key.as_str())))
     });
-    let builder = watch.idly(Builder::connect(endpoint, &environment)).await??;
-    let info = builder.info();
-    let kind = info.kind;
-    let name = if kind == DaemonKind::Docker { "Docker" } else { "BuildKit" };
-    watch.shell.verbose(name, format!("{} at {}", info.version, builder.endpoint().address));
-    if let Some(warning) = nowhere(&prepared.wish, &builder) {
-        watch.shell.warn(&warning);
+    let fleet = watch.idly(Fleet::connect(endpoints, &environment)).await??;
+    for builder in fleet.builders() {
+        let info = builder.info();
+        let name = if info.kind == DaemonKind::Docker { "Docker" } else { "BuildKit" };
+        watch.shell.verbose(name, format!("{} at {}", info.version, builder.endpoint().address));
     }
+    watch.shell.warn_all(&nowhere(&prepared.wish, &fleet));
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
     let mut request = prepared.request.clone();
-    publish::fit(&mut request, &prepared.wish, kind, folder.path());
+    let estimates = BTreeMap::new();
+    let places = fleet.places(&request, &estimates);
+    publish::fit(&mut request, &prepared.wish, &fleet, &places, folder.path());
     let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    let fresh = watch.idly(fresh(args, &builder, plan, &content, &mut request)).await??;
+    let fresh = match fleet.builders() {
+        [builder] => watch.idly(fresh(args, builder, plan, &content, &mut request)).await??,
+        // An image is on one of several builders, and which one depends on what else is built.
+        _ => BTreeMap::new(),
+    };
     let all = std::mem::take(&mut request.targets);
     request.targets = all.iter().filter(|target| !fresh.contains_key(target.name.as_str())).cloned().collect();
-    let mut outcome = if request.targets.is_empty() {
-        BuildOutcome { targets: Vec::new(), context: ContextSummary::default(), transfer: Transfer::default() }
+    let (mut outcome, places) = if request.targets.is_empty() {
+        let (sent, transfer) = (ContextSummary::default(), Transfer::default());
+        (BuildOutcome { targets: Vec::new(), context: sent, transfer }, places)
     } else {
         watch.begins("Waiting", "for the first answer of the daemon");
-        let work = builder.build(request.clone(), watch.sender(), watch.cancel.clone());
-        watch.patiently(work).await??
+        let work = fleet.build(request.clone(), &estimates, watch.sender(), watch.cancel.clone());
+        let FleetOutcome { outcome, places } = watch.patiently(work).await??;
+        (outcome, places)
     };
+    let places = if fresh.is_empty() { places } else { vec![0; all.len()] };
     let mut solved = std::mem::take(&mut outcome.targets).into_iter();
     outcome.targets = all
         .iter()
@@ -176,7 +185,8 @@ async fn build(
         .collect();
     request.targets = all;
     let publication = Publication {
-        builder: &builder,
+        fleet: &fleet,
+        places: &places,
         environment: &environment,
         request: &request,
         outcome: &outcome,
@@ -184,7 +194,7 @@ async fn build(
     };
     let published =
         if watch.interrupted { Published::default() } else { publication.publish(&prepared.wish, watch).await? };
-    let built = built_targets(&builder, &outcome, &published, &fresh, prepared).await?;
+    let built = built_targets(&fleet, &places, &outcome, &published, &fresh, prepared).await?;
     Ok((outcome, built, published))
 }
 
@@ -201,19 +211,18 @@ async fn fresh(
 }
 
 /// Where to build.
-fn endpoint(args: &BuildArgs, environment: &Environment) -> Result<Endpoint, Failure> {
-    match args.builders.first() {
-        Some(address) => Ok(Endpoint::parse(address, "`--builder`", environment).map_err(BuilderError)?),
-        None => Ok(Endpoint::resolve(environment)?),
+fn endpoints(args: &BuildArgs, environment: &Environment) -> Result<Vec<Endpoint>, Failure> {
+    if args.builders.is_empty() {
+        return Ok(vec![Endpoint::resolve(environment)?]);
     }
+    let parse = |address: &String| Endpoint::parse(address, "`--builder`", environment).map_err(BuilderError);
+    Ok(args.builders.iter().map(parse).collect::<Result<_, _>>()?)
 }
 
 /// That what a `buildkitd` builds goes nowhere, when nobody says where.
-fn nowhere(wish: &Wish, builder: &Builder) -> Option<Warning> {
+fn nowhere(wish: &Wish, fleet: &Fleet) -> Option<Warning> {
     let Wish::Images(Images { push: false, load: false, .. }) = wish else { return None };
-    if builder.info().kind == DaemonKind::Docker {
-        return None;
-    }
+    let builder = fleet.builders().iter().find(|builder| builder.info().kind == DaemonKind::BuildKit)?;
     let message = format!("the images stay in the build cache of `{}`", builder.endpoint().address);
     Some(Warning::new("output-nowhere", message).with_help("add `--load`, `--push` or `--output`"))
 }
@@ -257,7 +266,8 @@ fn interrupted_failure(begun: Instant, shell: &mut Shell) -> Failure {
 
 /// The targets that were built, with the size that the daemon tells.
 async fn built_targets(
-    builder: &Builder,
+    fleet: &Fleet,
+    places: &[usize],
     outcome: &BuildOutcome,
     published: &Published,
     fresh: &BTreeMap<String, Found>,
@@ -266,8 +276,9 @@ async fn built_targets(
     let outputs: BTreeMap<&str, &Output> =
         prepared.request.targets.iter().map(|target| (target.name.as_str(), &target.output)).collect();
     let mut all = Vec::new();
-    for target in &outcome.targets {
+    for (target, place_of_builder) in outcome.targets.iter().zip(places) {
         let TargetResult::Built(image) = &target.result else { continue };
+        let builder = &fleet.builders()[*place_of_builder];
         let name = target.target.as_str();
         let place = outputs.get(name).and_then(|output| place(output));
         let has_store = builder.info().kind == DaemonKind::Docker && place.is_none();
@@ -287,6 +298,7 @@ async fn built_targets(
             },
             tags,
             place,
+            builder: (fleet.builders().len() > 1).then(|| builder.endpoint().address.to_string()),
             image_id: published.loaded.get(name).or(image.image_id.as_ref()).or(answered).cloned(),
             digest: digest.or_else(|| image.digest.clone()),
             size: details.map(|details| details.size),

@@ -23,7 +23,8 @@ struct Timed {
     label: String,
     /// Indices of stages before this one.
     needs: Vec<usize>,
-    steps: BTreeMap<VertexDigest, Duration>,
+    /// How long each step ran, by platform: those of several run beside each other.
+    steps: BTreeMap<Option<String>, BTreeMap<VertexDigest, Duration>>,
 }
 
 /// A stage of a chain.
@@ -62,9 +63,11 @@ impl Clock {
         if finished.cached {
             return;
         }
-        let stage = finished.name.step().and_then(|step| self.by_name.get(step.stage.as_deref()?));
+        let Some(step) = finished.name.step() else { return };
+        let stage = step.stage.as_deref().and_then(|stage| self.by_name.get(stage));
         if let Some(index) = stage {
-            self.stages[*index].steps.insert(finished.vertex.clone(), finished.duration);
+            let steps = self.stages[*index].steps.entry(step.platform.clone()).or_default();
+            steps.insert(finished.vertex.clone(), finished.duration);
         }
     }
 
@@ -93,7 +96,7 @@ impl Clock {
 
 impl Timed {
     fn ran(&self) -> Duration {
-        self.steps.values().sum()
+        self.steps.values().map(|steps| steps.values().sum()).max().unwrap_or_default()
     }
 }
 
@@ -145,6 +148,7 @@ mod tests {
             ("[a 1/1] RUN a", 5, false),
             ("[b 1/1] RUN b", 40, false),
             ("[api 1/1] COPY x", 0, false),
+            ("[linux/arm64 b 1/1] RUN b", 39, false),
             // Opened again: the last word counts.
             ("[a 1/1] RUN a", 6, false),
         ] {

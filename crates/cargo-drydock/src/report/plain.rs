@@ -107,18 +107,20 @@ impl Reporter for Plain {
                 let Some(running) = self.running.remove(&finished.vertex) else { return };
                 let time = units::duration(finished.duration);
                 let name = &running.name;
+                // Only of a step the place says which it is.
+                let short = if running.is_step { place(name) } else { name };
                 if finished.error.as_deref().is_some_and(is_cancellation) {
-                    shell.say(&format!("{} {FAINT}STOPPED {time}{FAINT:#}", place(name)));
+                    shell.say(&format!("{short} {FAINT}STOPPED {time}{FAINT:#}"));
                 } else if let Some(error) = &finished.error {
                     open_group(&running, &format!("{name} failed after {time}"), shell);
                     if !self.groups {
-                        shell.say(&format!("{} {WRONG}FAILED{WRONG:#} {time} {error}", place(name)));
+                        shell.say(&format!("{short} {WRONG}FAILED{WRONG:#} {time} {error}"));
                     }
                 } else if finished.cached {
                     shell.say(&format!("{name} {FAINT}CACHED{FAINT:#}"));
                 } else if running.log.is_empty() {
                     // What was never said needs one line only; what was said needs its end.
-                    let subject = if running.said { place(name) } else { name };
+                    let subject = if running.said { short } else { name };
                     if running.is_step || running.said || name.starts_with("importing cache") {
                         shell.say(&format!("{subject} {FAINT}DONE {time}{FAINT:#}"));
                     }

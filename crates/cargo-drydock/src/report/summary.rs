@@ -21,6 +21,8 @@ pub(crate) struct Built {
     pub(crate) tags: Vec<String>,
     /// Where the result is, when it is not an image of a store or a registry.
     pub(crate) place: Option<String>,
+    /// Where it was built, when there are several builders.
+    pub(crate) builder: Option<String>,
     /// The image's id.
     pub(crate) image_id: Option<String>,
     /// The digest of the image's manifest: the registry's, once it was pushed.
@@ -170,6 +172,10 @@ fn cells(built: &Built) -> [String; 5] {
         Some(place) => format!("{} {place}", built.target),
         None if built.tags.is_empty() => built.target.clone(),
         None => built.tags.join(", "),
+    };
+    let image = match &built.builder {
+        Some(builder) => format!("{image} on {builder}"),
+        None => image,
     };
     let id = built.image_id.as_deref().filter(|_| built.place.is_none()).unwrap_or_default();
     let id: String = id.strip_prefix("sha256:").unwrap_or(id).chars().take(12).collect();

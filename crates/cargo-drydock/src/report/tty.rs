@@ -189,7 +189,7 @@ impl Tty {
 /// What BuildKit does beside the steps, as a person would say it.
 fn in_words(name: &str) -> String {
     let image = |name: &str| name.trim_start_matches("docker.io/library/").trim_start_matches("docker.io/").to_owned();
-    if let Some(name) = name.strip_prefix("[internal] load metadata for ") {
+    if let Some((_, name)) = name.split_once("internal] load metadata for ") {
         format!("asking the registry for {}", image(name))
     } else if let Some(rest) = name.strip_prefix("[auth] ") {
         format!("logging in to {}", rest.rsplit(' ').next().unwrap_or(rest))

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use drydock_build::{
-    BuildError, BuildOutcome, BuildRequest, Builder, BuiltTarget, DaemonKind, Endpoint, Environment, Event, Output,
-    Pushed, TargetResult, VertexName,
+    BuildError, BuildOutcome, BuildRequest, Builder, BuiltTarget, DaemonKind, Endpoint, Environment, Event, Fleet,
+    Output, Pushed, TargetResult, VertexName,
 };
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -29,7 +29,9 @@ pub(super) struct Published {
 
 /// All that is published.
 pub(super) struct Publication<'p> {
-    pub(super) builder: &'p Builder,
+    pub(super) fleet: &'p Fleet,
+    /// On which builder of the fleet each target was built.
+    pub(super) places: &'p [usize],
     pub(super) environment: &'p Environment,
     /// What was built, as it was asked for.
     pub(super) request: &'p BuildRequest,
@@ -38,11 +40,22 @@ pub(super) struct Publication<'p> {
     pub(super) tags: &'p BTreeMap<String, Vec<String>>,
 }
 
+/// What is published from one builder.
+#[derive(Clone, Copy)]
+struct Part<'p> {
+    builder: &'p Builder,
+    environment: &'p Environment,
+    request: &'p BuildRequest,
+    outcome: &'p BuildOutcome,
+    tags: &'p BTreeMap<String, Vec<String>>,
+}
+
 /// Gives each target the output that fits the wish and the daemon. Archives on their way to Docker's store go to
 /// `folder`.
-pub(super) fn fit(request: &mut BuildRequest, wish: &Wish, kind: DaemonKind, folder: &Path) {
+pub(super) fn fit(request: &mut BuildRequest, wish: &Wish, fleet: &Fleet, places: &[usize], folder: &Path) {
     let Wish::Images(images) = wish else { return };
-    for target in &mut request.targets {
+    for (target, place) in request.targets.iter_mut().zip(places) {
+        let kind = fleet.builders()[*place].info().kind;
         target.output = images.first_output(kind, target.name.as_str(), folder);
         if target.output == Output::CacheOnly {
             target.attestations.clear();
@@ -55,23 +68,41 @@ impl Publication<'_> {
     pub(super) async fn publish(&self, wish: &Wish, watch: &mut Watch<'_>) -> Result<Published, Abandoned> {
         let mut published = Published::default();
         let Wish::Images(images) = wish else { return Ok(published) };
-        let kind = self.builder.info().kind;
-        if images.load && kind == DaemonKind::BuildKit {
-            self.load(&mut published, watch).await?;
-        }
-        if images.push && published.errors.is_empty() {
-            let complete = self.outcome.is_success();
-            match (kind, images) {
-                (_, Images { atomic: true, .. }) if !complete => published.withheld = true,
-                (DaemonKind::Docker, Images { atomic: true, .. }) => self.push_all(&mut published, watch).await?,
-                (DaemonKind::Docker, _) => self.push_each(&mut published, watch).await?,
-                (DaemonKind::BuildKit, Images { atomic: false, load: false, .. }) => {
-                    self.take_pushed(&mut published, watch);
-                }
-                (DaemonKind::BuildKit, _) => self.solve_again(&mut published, watch).await?,
+        published.withheld = images.push && images.atomic && !self.outcome.is_success();
+        for (place, builder) in self.fleet.builders().iter().enumerate() {
+            let (mut request, mut outcome) = (self.request.clone(), self.outcome.clone());
+            let mut places = self.places.iter();
+            request.targets.retain(|_| places.next() == Some(&place));
+            let mut places = self.places.iter();
+            outcome.targets.retain(|_| places.next() == Some(&place));
+            let Self { environment, tags, .. } = *self;
+            let part = Part { builder, environment, request: &request, outcome: &outcome, tags };
+            part.publish(*images, &mut published, watch).await?;
+            if watch.interrupted || (images.atomic && !published.errors.is_empty()) {
+                break;
             }
         }
         Ok(published)
+    }
+}
+
+impl Part<'_> {
+    async fn publish(self, images: Images, published: &mut Published, watch: &mut Watch<'_>) -> Result<(), Abandoned> {
+        let kind = self.builder.info().kind;
+        if images.load && kind == DaemonKind::BuildKit {
+            self.load(published, watch).await?;
+        }
+        if images.push && !published.withheld && (published.errors.is_empty() || !images.atomic) {
+            match (kind, images) {
+                (DaemonKind::Docker, Images { atomic: true, .. }) => self.push_all(published, watch).await?,
+                (DaemonKind::Docker, _) => self.push_each(published, watch).await?,
+                (DaemonKind::BuildKit, Images { atomic: false, load: false, .. }) => {
+                    self.take_pushed(published, watch);
+                }
+                (DaemonKind::BuildKit, _) => self.solve_again(published, watch).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Built targets with their references.
@@ -150,7 +181,7 @@ impl Publication<'_> {
         let (result, ()) = watch.patiently(async { tokio::join!(work, pass_on) }).await?;
         match result {
             Ok(outcome) => {
-                let again = Publication { outcome: &outcome, ..*self };
+                let again = Part { outcome: &outcome, ..*self };
                 again.take_pushed(published, watch);
                 for target in &outcome.targets {
                     if let TargetResult::Failed(failure) = &target.result {
