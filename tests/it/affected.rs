@@ -407,3 +407,70 @@ fn fingerprints_are_of_content_alone() {
         before.iter().zip(&after).filter(|(one, other)| one != other).map(|((name, _), _)| name.as_str()).collect();
     assert_eq!(changed, ["\"api\"", "\"api\""], "the stage and the target");
 }
+
+/// A history: what each commit would have rebuilt, and what is to blame.
+#[test]
+fn a_replay() {
+    let fixture = committed();
+    fixture.write("README.md", "# Acme\n");
+    commit_all(&fixture, "Say what it is");
+    fixture.write("packages/lib/build.js", &(fixture.read("packages/lib/build.js") + "// Twice.\n"));
+    commit_all(&fixture, "Build the library");
+    fixture.write("packages/lib/build.test.js", "1");
+    commit_all(&fixture, "Test the library");
+    fixture.write("packages/lib/build.test.js", "2");
+    commit_all(&fixture, "Test it <b>again</b>");
+    let document: Value = serde_json::from_str(&stdout(&fixture, &["replay", "--format", "json"])).expect("a document");
+    let commits = document["commits"].as_array().expect("commits");
+    let told: Vec<(Value, Value, Value)> = commits
+        .iter()
+        .map(|commit| (commit["subject"].clone(), commit["targets"].clone(), commit["stages"].clone()))
+        .collect();
+    let row = |subject: &str, targets: &[&str], stages: &[&str]| {
+        (subject.into(), serde_json::json!(targets), serde_json::json!(stages))
+    };
+    assert_eq!(
+        told,
+        [
+            row("Say what it is", &[], &[]),
+            row("Build the library", &["api"], &["build-lib"]),
+            row("Test the library", &["api"], &["build-lib"]),
+            row("Test it <b>again</b>", &["api"], &["build-lib"]),
+        ]
+    );
+    assert_eq!(document["unfounded_commits"], 0);
+    assert_eq!(document["idle_install_commits"], 0);
+    assert_eq!(document["causes"][0]["path"], "packages/lib/build.test.js");
+    assert_eq!(document["causes"][0]["advice"], "exclude = [\"**/*.test.*\"] under [package.\"@acme/lib\"]");
+    let page = stdout(&fixture, &["replay", "--last", "2", "--format", "html"]);
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{page}");
+    assert!(page.contains("Test it &lt;b&gt;again") && !page.contains("<b>again"), "{page}");
+    assert!(!page.contains("Build the library"), "only the last two");
+    let text = stdout(&fixture, &["replay"]);
+    assert!(text.contains("4 commits, 3 of them affect an image"), "{text}");
+}
+
+/// A plan that is kept from commit to commit is the plan that each would have had.
+#[test]
+fn a_replay_tells_what_affected_tells() {
+    let fixture = committed();
+    fixture.write("packages/site/index.html", "1");
+    commit_all(&fixture, "site");
+    fixture.edit("api/package.json", "server.js", "main.js");
+    git(&fixture, &["mv", "api/server.js", "api/main.js"]);
+    commit_all(&fixture, "rename");
+    fixture.write("api/main.js", "1");
+    commit_all(&fixture, "api");
+    fixture.write(".nvmrc", "24\n");
+    commit_all(&fixture, "node");
+    let document: Value = serde_json::from_str(&stdout(&fixture, &["replay", "--format", "json"])).expect("a document");
+    let commits = document["commits"].as_array().expect("commits").clone();
+    assert_eq!(commits.len(), 4);
+    for (index, commit) in commits.iter().enumerate() {
+        git(&fixture, &["checkout", "-q", "--detach", &format!("main~{}", 3 - index)]);
+        let judged = affected(&fixture, "HEAD~1");
+        let targets: Vec<Value> =
+            judged["targets"].as_array().expect("targets").iter().map(|target| target["name"].clone()).collect();
+        assert_eq!(commit["targets"], Value::from(targets), "{}", commit["subject"]);
+    }
+}

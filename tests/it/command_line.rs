@@ -24,6 +24,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       plan         Print the stages and targets of a build without building
       affected     List the targets whose images are not what they were at a commit, and why
       why          Tell how a change reaches the image of a target: package, stage, instruction
+      replay       Tell what the last commits would have rebuilt, and which files cause most of it
       dockerfile   Print the combined Dockerfile, write it with what it needs, or check what is on disk
       bake         Print the file with which `docker buildx bake` builds the same images
       files        List the files that the image of a target is made from

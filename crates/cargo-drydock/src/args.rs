@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Affected(AffectedArgs),
     /// Tell how a change reaches the image of a target: package, stage, instruction
     Why(WhyArgs),
+    /// Tell what the last commits would have rebuilt, and which files cause most of it
+    Replay(ReplayArgs),
     /// Print the combined Dockerfile, write it with what it needs, or check what is on disk
     Dockerfile(DockerfileArgs),
     /// Print the file with which `docker buildx bake` builds the same images
@@ -175,6 +177,30 @@ pub(crate) struct WhyArgs {
     pub(crate) since: Option<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// How many commits
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) last: usize,
+    /// The newest commit
+    #[arg(long, value_name = "REF", default_value = "HEAD")]
+    pub(crate) until: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReplayFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ReplayFormat {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+    /// A page with a chart, in one file
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -433,6 +459,7 @@ impl Command {
             Self::Build(args) => args.format.format,
             Self::Graph(args) => return args.format == GraphFormat::Json,
             Self::Targets(args) => args.format,
+            Self::Replay(args) => return args.format == ReplayFormat::Json,
             Self::Affected(args) => args.format.format,
             Self::Why(args) => args.format.format,
             Self::Plan(args) => return args.format == PlanFormat::Json,

@@ -90,6 +90,11 @@ impl Repository {
         }
     }
 
+    /// A commit by its full name, as git itself said it.
+    pub(crate) fn named(name: &str) -> CommitId {
+        CommitId(name.to_owned())
+    }
+
     /// Where the histories of two commits fork.
     pub fn merge_base(&self, one: &CommitId, other: &CommitId) -> Result<CommitId, WorkspaceError> {
         match try_run(&self.root, ["merge-base", one.as_str(), other.as_str()])? {

@@ -15,6 +15,7 @@ mod matrix;
 mod plan;
 mod prune;
 mod reasons;
+mod replay;
 mod request;
 mod select;
 mod state;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Graph(args) => graph::run(args, global, shell),
         Command::Targets(args) => targets::run(*args, global, shell),
         Command::Affected(args) => affected::run(args, global, shell),
+        Command::Replay(args) => replay::run(args, global, shell),
         Command::Why(args) => why::run(args, global, shell),
         Command::Plan(args) => plan::run(args, global, shell),
         Command::Dockerfile(args) => dockerfile::run(args, global, shell),

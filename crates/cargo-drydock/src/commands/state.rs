@@ -9,6 +9,7 @@ use drydock_plan::{BuildPlan, ContextFile, WorkspacePath};
 use drydock_workspace::{Change, CommitId, GitTree, PackageGraph, Repository, Tree, Workspace, WorkspaceError};
 
 use super::load::{Loaded, configured_edges};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::shell::Shell;
 
@@ -122,23 +123,31 @@ impl Base {
 }
 
 /// A commit's workspace, planned as it was configured then.
-pub(super) fn at_commit(loaded: &Loaded, tree: &Arc<GitTree>) -> Result<State, Failure> {
+fn at_commit(loaded: &Loaded, tree: &Arc<GitTree>) -> Result<State, Failure> {
     let config = loaded.config.in_tree(&loaded.root, &**tree).map_err(Failure::all)?;
-    let workspace = Workspace::load(Arc::clone(tree) as Arc<dyn Tree>)?;
+    let (workspace, plan) = planned(Arc::clone(tree) as Arc<dyn Tree>, &config)?;
+    let content = |file: &ContextFile| of_file(tree.object(&file.path), file);
+    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), content);
+    Ok(State { workspace: Arc::new(workspace), plan, fingerprints })
+}
+
+/// What a file of a commit holds, in terms that compare with those of another commit.
+pub(super) fn of_file(object: Option<&str>, file: &ContextFile) -> ContentDigest {
+    object.map_or_else(|| digest("unreadable", file.path.as_str().as_bytes()), of_object)
+}
+
+/// The plan of all targets of a tree.
+pub(super) fn planned(tree: Arc<dyn Tree>, config: &Config) -> Result<(Workspace, BuildPlan), Failure> {
+    let workspace = Workspace::load(tree)?;
     let members: Vec<&str> = workspace.packages.iter().map(|package| package.name.as_str()).collect();
     let unknown = config.unknown_packages(&members);
     if !unknown.is_empty() {
         return Err(Failure::all(unknown));
     }
-    let graph = PackageGraph::new(&workspace, &configured_edges(&config))?;
+    let graph = PackageGraph::new(&workspace, &configured_edges(config))?;
     let plan = drydock_plan::plan(&workspace, &graph, &config.settings, &[])?;
     validate(&plan)?;
-    let content = |file: &ContextFile| {
-        let missing = || digest("unreadable", file.path.as_str().as_bytes());
-        tree.object(&file.path).map_or_else(missing, of_object)
-    };
-    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), content);
-    Ok(State { workspace: Arc::new(workspace), plan, fingerprints })
+    Ok((workspace, plan))
 }
 
 /// The work tree and the commit, each planned. The inner error is why the commit's state has no plan.
