@@ -166,6 +166,21 @@ fn with_manager(manager: PackageManager, named: &str) -> BuildPlan {
 }
 
 #[test]
+fn an_install_is_verified_in_a_step_of_its_own() {
+    let unverified = install("base", InstallPurpose::Production, ".drydock/install/a", &["a"]);
+    let verified = InstallStage { verified: true, ..unverified };
+    let stages = vec![stage("base", StageKind::Base(base("node:22"))), stage("prod", StageKind::Install(verified))];
+    let plan = plan(stages, Vec::new(), Vec::new());
+    assert_snapshot!(lower(&plan, &generated_directory()).stages()[1].text, @r"
+    FROM base AS prod
+    COPY .drydock/install/a/ ./
+    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
+        npm ci --omit=dev --dry-run --ignore-scripts
+    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
+    ");
+}
+
+#[test]
 fn each_package_manager_installs_frozen() {
     assert_snapshot!(stages(&with_manager(PackageManager::Pnpm, "pnpm@9.15.9+sha512.abc")), @r"
     FROM node:22 AS base
@@ -223,10 +238,10 @@ fn each_package_manager_installs_frozen() {
     RUN --mount=type=cache,id=drydock-yarn-berry,target=/root/.yarn/berry/cache,sharing=locked \
         yarn workspaces focus --all --production
     ");
-    assert_snapshot!(stages(&with_manager(PackageManager::Bun, "other@1")), @r#"
+    assert_snapshot!(stages(&with_manager(PackageManager::Bun, "other@1")), @r"
     FROM node:22 AS base
     WORKDIR /app
-    RUN npm install --global bun@1
+    RUN npm install --global bun@1 && rm -rf /usr/local/lib/node_modules/bun/node_modules
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -237,7 +252,7 @@ fn each_package_manager_installs_frozen() {
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-bun,target=/root/.bun/install/cache,sharing=shared \
         bun install --frozen-lockfile --production
-    "#);
+    ");
 }
 
 #[test]

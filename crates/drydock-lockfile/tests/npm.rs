@@ -906,7 +906,7 @@ fn scripts_run_once_the_sources_are_there() {
 #[test]
 fn native_code_is_told_from_other_install_scripts() {
     let workspace = one(
-        r#""dependencies": {"bcrypt": "^5", "cpu-features": "^0", "esbuild": "^0", "sqlite": "^1"}"#,
+        r#""dependencies": {"bcrypt": "^5", "cpu-features": "^0", "esbuild": "^0", "diskusage": "^1", "tree-sitter": "^1"}"#,
         r#"
         "node_modules/bcrypt": {"version": "5.1.1", "hasInstallScript": true, "dependencies": {"@mapbox/node-pre-gyp": "^1", "node-addon-api": "^5"}},
         "node_modules/@mapbox/node-pre-gyp": {"version": "1.0.0"},
@@ -914,12 +914,21 @@ fn native_code_is_told_from_other_install_scripts() {
         "node_modules/cpu-features": {"version": "0.0.10", "hasInstallScript": true, "dependencies": {"nan": "^2"}},
         "node_modules/nan": {"version": "2.0.0"},
         "node_modules/esbuild": {"version": "0.25.0", "hasInstallScript": true},
-        "node_modules/sqlite": {"version": "1.0.0", "dependencies": {"nan": "^2"}}
+        "node_modules/diskusage": {"version": "1.2.0", "dependencies": {"nan": "^2"}},
+        "node_modules/tree-sitter": {"version": "1.0.0", "dependencies": {"node-addon-api": "^5", "node-gyp-build": "^4"}},
+        "node_modules/node-gyp-build": {"version": "4.0.0"}
         "#,
     );
     let install = pruned(&workspace, &production("a"));
     let found: Vec<_> = install.native_addons.iter().map(|addon| (addon.name.as_str(), addon.hint)).collect();
-    assert_eq!(found, [("bcrypt", NativeHint::PrefersPrebuilt), ("cpu-features", NativeHint::Compiles)]);
+    assert_eq!(
+        found,
+        [
+            ("bcrypt", NativeHint::PrefersPrebuilt),
+            ("cpu-features", NativeHint::Compiles),
+            ("diskusage", NativeHint::Compiles),
+        ]
+    );
     assert!(install.needs_node_gyp());
 }
 

@@ -43,6 +43,8 @@ struct Tally {
     differ: usize,
     /// Not pruned: the whole lockfile is used, and a warning says why.
     fallbacks: usize,
+    /// An error, because the lockfile lacks something; npm refuses the whole lockfile too.
+    refused: usize,
 }
 
 /// By repository and version of npm.
@@ -54,6 +56,7 @@ fn npm_loads_from_sealed_files_what_it_would_install() {
     let scratch = tempfile::tempdir().unwrap();
     let mut cases = Vec::new();
     let mut fallbacks: BTreeMap<String, usize> = BTreeMap::new();
+    let mut refusals: Vec<Refusal> = Vec::new();
     for (repository, folder) in corpus_workspaces().into_iter().chain(further_workspaces()) {
         let workspace = Workspace::load(&folder);
         let members: Vec<WorkspacePath> = workspace.members.keys().cloned().collect();
@@ -66,8 +69,13 @@ fn npm_loads_from_sealed_files_what_it_would_install() {
                 let prepare =
                     |input: PruneInput<'_>| prepare(&repository, name, input, &selection, scratch.path(), cases.len());
                 match workspace.with(prepare) {
-                    Some(case) => cases.push(case),
-                    None => *fallbacks.entry(repository.clone()).or_default() += 1,
+                    Ok(Some(case)) => cases.push(case),
+                    Ok(None) => *fallbacks.entry(repository.clone()).or_default() += 1,
+                    Err(refused) => {
+                        let whole = scratch.path().join(&repository);
+                        workspace.with(|input| write_repository(input, &whole));
+                        refusals.push(Refusal { repository: repository.clone(), refused, whole });
+                    }
                 }
             }
         }
@@ -81,10 +89,54 @@ fn npm_loads_from_sealed_files_what_it_would_install() {
             tally.tried += count;
             tally.fallbacks += count;
         }
+        failures.extend(judge_refusals(&npm, &version, &refusals, &mut tallies));
         failures.extend(judge_all(&npm, &version, &cases, &mut tallies));
     }
     println!("{}", table(&tallies));
     assert!(failures.is_empty(), "{} closures differ:\n  {}", failures.len(), failures.join("\n  "));
+}
+
+/// A closure that is an error.
+struct Refusal {
+    repository: String,
+    /// Which, and why.
+    refused: String,
+    /// The folder with the whole lockfile and all manifests.
+    whole: PathBuf,
+}
+
+/// npm must refuse the whole lockfile where a closure of it is an error.
+fn judge_refusals(npm: &Path, version: &str, refusals: &[Refusal], tallies: &mut Tallies) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut verdicts: BTreeMap<&Path, Value> = BTreeMap::new();
+    for Refusal { repository, refused, whole } in refusals {
+        let verdict = verdicts.entry(whole).or_insert_with(|| {
+            let case =
+                json!({ "name": repository, "directory": whole, "offline": false, "omitDev": false, "tops": [""] });
+            ask(npm, vec![case]).remove(0)
+        });
+        let tally = tallies.entry((repository.clone(), version.to_owned())).or_default();
+        tally.tried += 1;
+        if let Some(reason) = verdict["error"].as_str().or_else(|| texts(&verdict["errors"]).next()) {
+            tally.refused += 1;
+            println!("npm {version}: {refused}; npm says of the whole lockfile: {reason}");
+        } else {
+            tally.differ += 1;
+            failures.push(format!("npm {version} takes the whole lockfile, but {refused}"));
+        }
+    }
+    failures
+}
+
+/// The whole lockfile and all manifests of a repository.
+fn write_repository(input: PruneInput<'_>, directory: &Path) {
+    write(&directory.join("package-lock.json"), input.lockfile.text().as_bytes());
+    if let Some(npmrc) = input.npmrc {
+        write(&directory.join(".npmrc"), npmrc.as_bytes());
+    }
+    for manifest in std::iter::once(input.root).chain(input.members.values().copied()) {
+        write(&directory.join(manifest.path().as_str()), manifest.text().as_bytes());
+    }
 }
 
 fn version(npm: &Path) -> String {
@@ -94,14 +146,17 @@ fn version(npm: &Path) -> String {
 
 fn table(tallies: &Tallies) -> String {
     let mut text = String::from(
-        "\n| repository | npm | closures | identical | lockfile contradicts itself | whole lockfile used | differ |\n\
-         | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
+        "\n| repository | npm | closures | identical | lockfile contradicts itself | whole lockfile used | refused by both | \
+         differ |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let mut sum = Tally::default();
     let mut row = |repository: &str, npm: &str, tally: &Tally| {
-        let Tally { tried, identical, explained, differ, fallbacks } = tally;
-        writeln!(text, "| {repository} | {npm} | {tried} | {identical} | {explained} | {fallbacks} | {differ} |")
-            .unwrap();
+        let Tally { tried, identical, explained, differ, fallbacks, refused } = tally;
+        writeln!(
+            text,
+            "| {repository} | {npm} | {tried} | {identical} | {explained} | {fallbacks} | {refused} | {differ} |"
+        )
+        .unwrap();
     };
     for ((repository, npm), tally) in tallies {
         row(repository, npm, tally);
@@ -110,6 +165,7 @@ fn table(tallies: &Tallies) -> String {
         sum.explained += tally.explained;
         sum.differ += tally.differ;
         sum.fallbacks += tally.fallbacks;
+        sum.refused += tally.refused;
     }
     row("all", "", &sum);
     text
@@ -205,7 +261,8 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Writes the two sides of a case; `None`, after saying why, when the closure falls back to the whole lockfile.
+/// Writes the two sides of a case; `None`, after saying why, when the closure falls back to the whole lockfile. An error
+/// is said with the closure it is about.
 fn prepare(
     repository: &str,
     name: String,
@@ -213,13 +270,13 @@ fn prepare(
     selection: &Selection,
     scratch: &Path,
     number: usize,
-) -> Option<Case> {
+) -> Result<Option<Case>, String> {
     let graph = InstallGraph::new(input).unwrap();
-    let install = graph.prune(selection).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let install = graph.prune(selection).map_err(|error| format!("{name} is refused: {error}"))?;
     if install.shape != Shape::Sealed {
         let reasons: Vec<&str> = install.warnings.iter().map(|warning| warning.message.as_str()).collect();
         println!("{name}: the whole lockfile is used: {}", reasons.join("; "));
-        return None;
+        return Ok(None);
     }
     let sealed = scratch.join(format!("{number}/sealed"));
     for (path, file) in &install.files {
@@ -233,13 +290,13 @@ fn prepare(
     let mut tops: BTreeSet<String> = install.members.iter().map(|member| member.as_str().to_owned()).collect();
     tops.insert(String::new());
     let omit_dev = selection.kind == ClosureKind::Production;
-    let contradictions = graph.check_sync().unwrap().into_iter().filter(|warning| {
+    let contradictions = graph.check_sync().unwrap_or_default().into_iter().filter(|warning| {
         let member = warning.snippets[0].path.strip_suffix("/package.json").map(path);
         member.is_none_or(|member| install.members.contains(&member))
     });
     let contradictions = contradictions.map(|warning| warning.message).collect();
     let repository = repository.to_owned();
-    Some(Case { repository, name, keep: install.entries, sealed, whole, omit_dev, tops, contradictions })
+    Ok(Some(Case { repository, name, keep: install.entries, sealed, whole, omit_dev, tops, contradictions }))
 }
 
 fn ask(npm: &Path, cases: Vec<Value>) -> Vec<Value> {

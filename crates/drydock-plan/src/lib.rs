@@ -25,6 +25,7 @@ mod nginx;
 mod node;
 mod patches;
 mod plan;
+mod plug_and_play;
 mod root_scripts;
 mod runtime;
 mod script;

@@ -194,6 +194,8 @@ pub struct InstallStage {
     pub npmrc_secret: bool,
     /// Environment variables that the copied `.npmrc` refers to, each given as an optional secret of that id.
     pub npmrc_variables: Vec<String>,
+    /// Whether npm first tells, in a step of its own, if it would install the input as it is.
+    pub verified: bool,
     /// Commands that run after the install, in order, each in the workspace root.
     pub after: Vec<Vec<String>>,
 }

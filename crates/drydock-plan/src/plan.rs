@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drydock_diagnostics::{Warning, closest};
 use drydock_lockfile::{DependencyKind, InstallGraph, NativeHint, PackageName, PrunedInstall, WorkspacePath};
-use drydock_workspace::{PackageGraph, SourceFiles, Workspace};
+use drydock_workspace::{PackageGraph, PackageManager, SourceFiles, Workspace};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
@@ -270,6 +270,7 @@ impl Planner<'_> {
             ssh: pruned.needs_ssh,
             npmrc_secret: pruned.npmrc_secret,
             npmrc_variables: pruned.npmrc_variables.iter().cloned().collect(),
+            verified: self.settings.verify_installs && self.workspace.manager == PackageManager::Npm,
             after: patches.command.into_iter().collect(),
         };
         Ok(Stage { id: id.clone(), kind: StageKind::Install(stage), comment: None })

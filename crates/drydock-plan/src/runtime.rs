@@ -18,6 +18,7 @@ use crate::lifecycle;
 use crate::members::{Member, key_part};
 use crate::model::{CopySource, Decision, ImagePath, RuntimeStage, Stage, StageId, StageKind, TargetKind, TargetName};
 use crate::plan::{Planner, Production, ROOT, tools};
+use crate::plug_and_play;
 use crate::script::{self, Script};
 use crate::targets::FoundTarget;
 
@@ -59,6 +60,9 @@ impl Planner<'_> {
         let bins = if asks_for_bins { bins(self.workspace.manager, production.install) } else { None };
         self.check_command(name, own, &launch, bins.as_ref());
         let mut env = IndexMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
+        if let Some(options) = plug_and_play::node_options(self.workspace)? {
+            env.insert("NODE_OPTIONS".to_owned(), options);
+        }
         env.extend(target.env.clone());
         env.extend(configured.env);
         let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };

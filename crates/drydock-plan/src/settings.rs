@@ -43,6 +43,9 @@ pub struct Settings {
     pub production_mode: ProductionMode,
     /// When the root's own lifecycle scripts run; in builds, as far as these hold what they need, when nothing is said.
     pub root_lifecycle: Option<Lifecycle>,
+    /// Whether the package manager judges the input of every install before it installs. npm only: the others' frozen
+    /// installs compare manifests and lockfile themselves.
+    pub verify_installs: bool,
     /// Whether targets are inferred beside the configured ones.
     pub infer_targets: Option<bool>,
     /// Settings by package.

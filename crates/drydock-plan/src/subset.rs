@@ -7,7 +7,8 @@ use drydock_diagnostics::Warning;
 use drydock_lockfile::{
     ClosureKind, DependencyKind, InstallGraph, Manifest, PackageName, PrunedInstall, Selection, Shape, WorkspacePath,
 };
-use drydock_workspace::{PackageManager, SourceFiles, Workspace, inspect};
+use drydock_workspace::{Package, PackageFiles, PackageManager, SourceFiles, Workspace, inspect};
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
@@ -49,23 +50,34 @@ pub fn subset(workspace: &Workspace, package: &PackageName, options: SubsetOptio
     let Some(package) = workspace.package(package.as_str()) else {
         return Err(PlanError::UnknownPackage { key: String::new(), name: package.to_string(), closest: None });
     };
-    let input = InstallInput::read(workspace)?;
-    let (manifests, linked) = input.manifests(workspace);
-    let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
     let selection = Selection {
         kind: if options.production { ClosureKind::Production } else { ClosureKind::Build },
         shape: if options.raw { Shape::Raw } else { Shape::Sealed },
         ..Selection::build(vec![package.path.clone()])
     };
-    let pruned = install_graph.prune(&selection)?;
+    let prune = || -> Result<PrunedInstall, PlanError> {
+        let input = InstallInput::read(workspace)?;
+        let (manifests, linked) = input.manifests(workspace);
+        let graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
+        Ok(graph.prune(&selection)?)
+    };
+    // The second waits for git.
+    let (pruned, sources) = rayon::join(prune, || SourceFiles::new(workspace));
+    let (pruned, sources) = (pruned?, sources?);
 
-    let sources = SourceFiles::new(workspace)?;
+    let kept: Vec<&Package> =
+        workspace.packages.iter().filter(|member| pruned.members.contains(&member.path)).collect();
+    let found = kept
+        .par_iter()
+        .map(|member| {
+            let files = if member.path.is_root() { PackageFiles::default() } else { sources.package_files(member)? };
+            Ok((files, inspect::config_reads(workspace, member)?.root_files))
+        })
+        .collect::<Result<Vec<_>, PlanError>>()?;
     let mut context = Context::new(&sources);
-    for member in workspace.packages.iter().filter(|member| pruned.members.contains(&member.path)) {
-        if !member.path.is_root() {
-            context.add_files(&sources.package_files(member)?.files);
-        }
-        for read in inspect::config_reads(workspace, member)?.root_files {
+    for (files, reads) in found {
+        context.add_files(&files.files);
+        for read in reads {
             context.add_path(&read.path)?;
         }
     }

@@ -65,12 +65,17 @@ impl Lowering<'_> {
             destination: "./".to_owned(),
         }));
         instructions.extend(self.copy_from_context(&install.files));
-        instructions.push(Instruction::Run(Run { mounts: mounts(install), script: self.install_script(install) }));
+        if install.verified {
+            // Scripts are for the install itself.
+            let script = self.install_script(install, &["--dry-run", "--ignore-scripts"]);
+            instructions.push(Instruction::Run(Run { mounts: mounts(install), script }));
+        }
+        instructions.push(Instruction::Run(Run { mounts: mounts(install), script: self.install_script(install, &[]) }));
         instructions.extend(install.after.iter().map(|words| super::run(Command::new(words.iter().cloned()))));
         instructions
     }
 
-    fn install_script(&self, install: &InstallStage) -> Script {
+    fn install_script(&self, install: &InstallStage, options: &[&str]) -> Script {
         let environment = install
             .env
             .iter()
@@ -78,7 +83,8 @@ impl Lowering<'_> {
             .chain(install.npmrc_variables.iter().map(|name| (name.clone(), ShellValue::Secret(secret(name)))))
             .collect();
         let words = install_words(install.manager, install.purpose, self.hides_development(install));
-        Command { environment, words: words.into_iter().map(str::to_owned).collect() }.into()
+        let words = words.into_iter().chain(options.iter().copied());
+        Command { environment, words: words.map(str::to_owned).collect() }.into()
     }
 
     /// Whether `NODE_ENV=production` would leave development dependencies out of an install that needs them.

@@ -69,6 +69,7 @@ pub(crate) fn install(from: &str, purpose: InstallPurpose, input: &str, packages
         ssh: false,
         npmrc_secret: false,
         npmrc_variables: Vec::new(),
+        verified: false,
         after: Vec::new(),
     }
 }

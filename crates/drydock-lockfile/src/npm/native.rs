@@ -21,14 +21,24 @@ const PREBUILT: [&str; 8] = [
     "@napi-rs/triples",
 ];
 
+/// Headers of C++ add-ons: good for nothing else than compiling.
+const HEADERS: [&str; 2] = ["nan", "node-addon-api"];
+
 /// Reads an entry's install script off its dependencies. Scripts that only download or patch have no such hints.
+///
+/// npm compiles a package with a `binding.gyp` even where there is no install script (`rebuild.js`), and the lockfile
+/// tells neither: then only headers among the dependencies do.
 pub(crate) fn native_addon(location: &str, entry: &Entry) -> Option<NativeAddon> {
-    if !entry.has_install_script.0 {
+    let has_headers = || entry.dependencies.iter().any(|(name, _)| HEADERS.contains(&name));
+    if !entry.has_install_script.0 && !has_headers() {
         return None;
     }
     let all = entry.dependencies.iter().chain(entry.optional_dependencies.iter());
     let all = all.chain(entry.peer_dependencies.iter());
     let hint = native_hint(all.map(|(name, _)| name))?;
+    if !entry.has_install_script.0 && hint == NativeHint::PrefersPrebuilt {
+        return None;
+    }
     let name = entry.name.get().or_else(|| Some(split_child(location)?.1)).unwrap_or(location);
     Some(NativeAddon { entry: location.to_owned(), name: PackageName::new(name), hint })
 }
