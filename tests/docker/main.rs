@@ -17,6 +17,7 @@ mod relay;
 mod examples;
 mod failure;
 mod fresh;
+mod managers;
 mod prune;
 mod publish;
 mod same;

@@ -114,6 +114,10 @@ fn build_help_tells_every_option() {
           --pull
               Ask the registry for base images, whatever the daemon has
 
+          --verify-install
+              Let the image's npm judge each install in a step of its own (`npm ci --dry-run`) before it
+              installs
+
           --build-arg <KEY[=VALUE]>
               A build argument; without a value it is taken from the environment. Can be given several
               times

@@ -240,6 +240,9 @@ pub(crate) struct DockerfileArgs {
     /// Exit with 1 and print the difference when what is in the folder is stale
     #[arg(long)]
     pub(crate) check: bool,
+    /// Let the image's npm judge each install in a step of its own (`npm ci --dry-run`) before it installs
+    #[arg(long)]
+    pub(crate) verify_install: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
@@ -318,6 +321,9 @@ pub(crate) struct BuildArgs {
     /// Ask the registry for base images, whatever the daemon has
     #[arg(long)]
     pub(crate) pull: bool,
+    /// Let the image's npm judge each install in a step of its own (`npm ci --dry-run`) before it installs
+    #[arg(long)]
+    pub(crate) verify_install: bool,
     /// A build argument; without a value it is taken from the environment. Can be given several times
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(crate) arguments: Vec<String>,

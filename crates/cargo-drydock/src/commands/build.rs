@@ -31,7 +31,8 @@ use crate::shell::{self, Shell};
 
 pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let begun = Instant::now();
-    let loaded = load(global, shell)?;
+    let mut loaded = load(global, shell)?;
+    loaded.config.settings.verify_installs = args.verify_install;
     let Some(targets) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
     let plan = loaded.plan(&targets, shell)?;
     let progress = args.progress.unwrap_or_else(progress_from_environment);

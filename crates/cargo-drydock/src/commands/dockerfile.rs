@@ -61,7 +61,8 @@ impl Diagnose for WriteError {
 }
 
 pub(super) fn run(args: &DockerfileArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
-    let loaded = load(global, shell)?;
+    let mut loaded = load(global, shell)?;
+    loaded.config.settings.verify_installs = args.verify_install;
     let plan = loaded.plan(&args.targets, shell)?;
     validate(&plan)?;
     if args.out_dir.is_none() && !args.check {
