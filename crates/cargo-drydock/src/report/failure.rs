@@ -95,6 +95,10 @@ fn help(failure: &StepFailure) -> Option<String> {
                 .to_owned(),
         );
     }
+    let denied = ["Permission denied (publickey", "Host key verification failed"];
+    if failure.log_tail.iter().any(|line| denied.iter().any(|words| line.contains(words))) {
+        return Some("forward an ssh agent that holds a key for the repository: `--ssh default`".to_owned());
+    }
     if failure.message.contains("buildkit-syft-scanner") {
         return Some(
             "name a scanner that the daemon can reach with `--sbom=generator=IMAGE`, or leave `--sbom` out".to_owned(),
