@@ -1,6 +1,6 @@
-//! The two definitions that every solve of a run gets: where the context comes from, and the Dockerfile itself.
+//! The two definitions that solves get: where the context comes from, which is the same for all, and the Dockerfile.
 //!
-//! They are made once and cloned, so that equal bytes give equal digests: that is how all solves of a run come to
+//! Equal bytes give equal digests: that is how all solves of a run come to
 //! share one context vertex and one transfer.
 
 use std::collections::BTreeMap;

@@ -76,7 +76,8 @@ struct Part {
 }
 
 impl Progress {
-    /// Nothing is known yet; targets are called by their index from here on.
+    /// Nothing is known yet; targets are called by their index from here on. Higher indices are stages that are solved
+    /// ahead of the targets.
     pub(crate) fn new(targets: Vec<TargetName>) -> Self {
         Self { targets, vertices: BTreeMap::new(), changed: Vec::new(), warnings: Vec::new(), told_warnings: 0 }
     }
@@ -194,7 +195,7 @@ impl Progress {
     }
 
     /// How many of a target's steps came from the cache, and how many ran. `FROM` is no step here: whether a base image
-    /// had to be unpacked says nothing of what was rebuilt.
+    /// had to be unpacked says nothing of what was rebuilt. What ran ahead of the targets ran for each of them.
     pub(crate) fn steps(&self, target: usize) -> (u32, u32) {
         let mut counts = (0, 0);
         for vertex in self.vertices.values() {
@@ -202,7 +203,8 @@ impl Progress {
             if vertex.name.step().is_none_or(|step| step.instruction.starts_with("FROM ")) {
                 continue;
             }
-            let count = if view.cached { &mut counts.0 } else { &mut counts.1 };
+            let ahead = vertex.views.range(self.targets.len()..).any(|(_, view)| view.completed && !view.cached);
+            let count = if view.cached && !ahead { &mut counts.0 } else { &mut counts.1 };
             *count += 1;
         }
         counts

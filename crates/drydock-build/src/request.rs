@@ -46,6 +46,10 @@ pub struct BuildRequest {
     pub targets: Vec<TargetRequest>,
     /// How many targets are solved at the same time; 0 counts as 1.
     pub jobs: usize,
+    /// Stages that need much, of memory for instance, with how many of the jobs each takes while it is built. Such a stage
+    /// is solved by itself before the targets that need it, so that none run together that have more jobs than there
+    /// are; without it, BuildKit runs all stages of a target at once that do not wait for each other.
+    pub stage_weights: BTreeMap<String, u32>,
     /// Whether the other targets go on when one has failed.
     pub keep_going: bool,
     /// Which steps run even though nothing changed.
@@ -80,6 +84,7 @@ impl Default for BuildRequest {
             context: Vec::new(),
             targets: Vec::new(),
             jobs: 1,
+            stage_weights: BTreeMap::new(),
             keep_going: false,
             no_cache: NoCache::Nothing,
             pull: Pull::Missing,

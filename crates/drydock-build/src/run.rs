@@ -21,12 +21,15 @@ use crate::raw;
 use crate::request::{BuildRequest, TargetName};
 use crate::session::{Content, Sent, Session};
 use crate::solve::{self, Inputs, SolveEnd};
+use crate::stages::Stages;
 use crate::steps;
 use crate::vertex::VertexDigest;
 
+mod ahead;
 mod launch;
 mod prepare;
 
+use ahead::Ahead;
 use launch::Launch;
 use prepare::{add_arguments, agents, blobs, prepare};
 
@@ -34,7 +37,16 @@ use prepare::{add_arguments, agents, blobs, prepare};
 enum Message {
     Started(usize),
     Status(usize, Box<api::StatusResponse>),
-    Ended(usize, SolveEnd, Duration),
+    Ended(Ended),
+}
+
+/// The end of a target.
+struct Ended {
+    target: usize,
+    /// Under which index the statuses came that tell how it ended: the target's, or that of a stage solved ahead of it.
+    seen_as: usize,
+    end: SolveEnd,
+    duration: Duration,
 }
 
 pub(crate) async fn build(
@@ -68,7 +80,7 @@ pub(crate) async fn build(
     let session = Session::open(builder, &session_id, &request.shared_key, content.clone(), None).await?;
     let inputs = Inputs {
         context: llb::context(&session_id, request.full_transfer),
-        dockerfile: llb::dockerfile(&request.dockerfile),
+        stages: Arc::new(Stages::parse(&request.dockerfile, &BTreeMap::new())),
         session: session_id,
     };
 
@@ -78,6 +90,7 @@ pub(crate) async fn build(
     let _stop_on_drop = stop.clone().drop_guard();
     let names: Vec<TargetName> = request.targets.iter().map(|target| target.name.clone()).collect();
     let (said, messages) = mpsc::unbounded_channel();
+    let ahead = Ahead::new(&request);
     let run = Run {
         dockerfile: request.dockerfile.clone(),
         keep_going: request.keep_going,
@@ -89,11 +102,12 @@ pub(crate) async fn build(
         sent,
         told: Transfer::default(),
         ends: names.iter().map(|_| None).collect(),
+        owners: ahead.stages.iter().map(|heavy| heavy.owner).collect(),
         failures: Vec::new(),
         fatal: None,
         names,
     };
-    let launch = Launch { builder: builder.clone(), request, inputs, content, said, stop };
+    let launch = Launch { builder: builder.clone(), request, ahead, inputs, content, said, stop };
     tokio::spawn(launch.all());
     let ended = session.ended.clone();
     let outcome = run.until_all_ended(messages, found, ended).await;
@@ -110,6 +124,8 @@ struct Run {
     raw_status: bool,
     containerd_store: bool,
     names: Vec<TargetName>,
+    /// For each stage that is solved ahead of the targets, the target on whose behalf.
+    owners: Vec<usize>,
     progress: Progress,
     events: UnboundedSender<Event>,
     stop: CancellationToken,
@@ -172,19 +188,22 @@ impl Run {
             Message::Started(target) => tell(&self.events, Event::TargetStarted(self.names[target].clone())),
             Message::Status(target, status) => {
                 if self.raw_status {
-                    let target = self.names[target].clone();
-                    tell(&self.events, Event::Raw { target, status: raw::json(&status) });
+                    let target = target.checked_sub(self.names.len()).map_or(target, |ahead| self.owners[ahead]);
+                    tell(&self.events, Event::Raw { target: self.names[target].clone(), status: raw::json(&status) });
                 }
                 self.progress.apply(target, *status);
             }
-            Message::Ended(target, end, duration) => {
-                for event in self.progress.flush(Some(target)) {
+            Message::Ended(Ended { target, seen_as, end, duration }) => {
+                for event in self.progress.flush(Some(seen_as)) {
                     tell(&self.events, event);
                 }
                 let end = match end {
                     SolveEnd::Done(metadata) => End::Known(TargetResult::Built(self.built(target, metadata))),
                     SolveEnd::Stopped => End::Stopped,
-                    SolveEnd::Failed(status) => self.failed(target, &status),
+                    SolveEnd::Blocked { by, stage } => {
+                        End::Known(TargetResult::Blocked { by: self.names[by].clone(), stage: Some(stage) })
+                    }
+                    SolveEnd::Failed(status) => self.failed(target, seen_as, &status),
                 };
                 tell(&self.events, Event::TargetFinished(self.names[target].clone()));
                 self.ends[target] = Some((end, duration));
@@ -223,7 +242,7 @@ impl Run {
         BuiltTarget { image_id: config.or_else(|| digest.clone()), digest, cached_steps, run_steps, metadata }
     }
 
-    fn failed(&mut self, target: usize, status: &Status) -> End {
+    fn failed(&mut self, target: usize, seen_as: usize, status: &Status) -> End {
         if let Some(reason) = lost_connection(status) {
             self.give_up(BuildError::ConnectionLost { activity: "building", reason });
             return End::Stopped;
@@ -232,7 +251,7 @@ impl Run {
             return End::Stopped;
         }
         let ErrorDetails { message, vertex, command, exit_code, dockerfile_lines } = ErrorDetails::of(status);
-        let vertex = vertex.as_deref().map(VertexDigest::from).or_else(|| self.progress.failed_vertex(target));
+        let vertex = vertex.as_deref().map(VertexDigest::from).or_else(|| self.progress.failed_vertex(seen_as));
         if let Some(end) = self.blocked(target, vertex.as_ref()) {
             return End::Known(end);
         }

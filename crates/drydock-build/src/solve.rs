@@ -1,6 +1,7 @@
 //! One target's solve: the request, and the two calls that carry it out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tonic::transport::Channel;
 use crate::engine::{DaemonInfo, DaemonKind};
 use crate::llb;
 use crate::request::{ArchiveKind, BuildRequest, CacheEntry, Network, NoCache, Output, Pull, TargetRequest};
+use crate::stages::Stages;
 
 /// How long a status stream that has nothing to say may stay open after its solve failed: BuildKit waits some seconds
 /// for a job that never came to be.
@@ -29,7 +31,7 @@ const STOP: Duration = Duration::from_secs(1);
 pub(crate) struct Inputs {
     pub(crate) session: String,
     pub(crate) context: pb::Definition,
-    pub(crate) dockerfile: pb::Definition,
+    pub(crate) stages: Arc<Stages>,
 }
 
 /// How a solve ended.
@@ -40,6 +42,11 @@ pub(crate) enum SolveEnd {
     Failed(Box<Status>),
     /// Because we stopped it.
     Stopped,
+    /// It never began, because a stage that it needs failed, of which another target tells.
+    Blocked {
+        by: usize,
+        stage: String,
+    },
 }
 
 /// A random name for a session or a solve.
@@ -72,7 +79,7 @@ pub(crate) fn request(
         frontend_attrs: frontend_attributes(run, target),
         frontend_inputs: HashMap::from([
             ("context".to_owned(), inputs.context.clone()),
-            ("dockerfile".to_owned(), inputs.dockerfile.clone()),
+            ("dockerfile".to_owned(), llb::dockerfile(&inputs.stages.only(&run.dockerfile, &target.stage))),
         ]),
         entitlements,
         exporters: exporter.into_iter().collect(),

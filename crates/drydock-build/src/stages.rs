@@ -1,5 +1,6 @@
 //! The stages of a Dockerfile, and which need which.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,11 +14,15 @@ const OTHER: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(crate) struct Stages {
     all: Vec<Stage>,
+    /// Whether something is in the Dockerfile that may need a stage without naming it plainly.
+    obscure: bool,
 }
 
 #[derive(Debug)]
 struct Stage {
     name: String,
+    /// 1-based.
+    first_line: u32,
     needs: BTreeSet<usize>,
     /// A guess at how long its own steps take.
     takes: Duration,
@@ -28,6 +33,7 @@ impl Stages {
     pub(crate) fn parse(dockerfile: &str, estimates: &BTreeMap<String, Duration>) -> Self {
         let mut stages = Self::default();
         for instruction in instructions(dockerfile) {
+            stages.obscure |= instruction.text.contains("<<");
             let mut words = instruction.text.split_whitespace();
             let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
             if keyword == "FROM" {
@@ -37,7 +43,9 @@ impl Stages {
                     _ => stages.all.len().to_string(),
                 };
                 let needs = words.first().and_then(|base| stages.index(base)).into_iter().collect();
-                stages.all.push(Stage { name, needs, takes: Duration::ZERO });
+                stages.obscure |= words.first().is_some_and(|base| base.contains('$')) || is_number(&name);
+                let first_line = *instruction.lines.start();
+                stages.all.push(Stage { name, first_line, needs, takes: Duration::ZERO });
                 continue;
             }
             let sources = words.take_while(|word| word.starts_with("--")).filter_map(|flag| {
@@ -48,6 +56,7 @@ impl Stages {
                 }
             });
             let sources: Vec<usize> = sources.collect();
+            stages.obscure |= instruction.text.split("from=").skip(1).any(|from| from.starts_with(is_obscure));
             if let Some(stage) = stages.all.last_mut() {
                 stage.needs.extend(sources);
                 stage.takes += if keyword == "RUN" { RUN } else { OTHER };
@@ -79,6 +88,29 @@ impl Stages {
         closure
     }
 
+    /// The Dockerfile with the lines of all stages emptied that `stage` does not need, so that a daemon need not read
+    /// sixty targets' stages for each of sixty targets. Lines stay where they are. The whole Dockerfile where it is not
+    /// plain what is needed, and where one stage would be left: BuildKit does not tell the name of an only stage.
+    pub(crate) fn only<'d>(&self, dockerfile: &'d str, stage: &str) -> Cow<'d, str> {
+        let needed = self.closure(stage);
+        if self.obscure || needed.len() < 2 || needed.len() == self.all.len() {
+            return Cow::Borrowed(dockerfile);
+        }
+        let mut text = String::with_capacity(dockerfile.len());
+        let mut begun = self.all.iter().map(|stage| stage.first_line).enumerate().peekable();
+        let mut keep = true;
+        for (number, line) in (1..).zip(dockerfile.lines()) {
+            if let Some((index, _)) = begun.next_if(|(_, first)| *first == number) {
+                keep = needed.contains(&index);
+            }
+            if keep {
+                text.push_str(line);
+            }
+            text.push('\n');
+        }
+        Cow::Owned(text)
+    }
+
     /// What the stages of a set take one after the other.
     pub(crate) fn work(&self, stages: impl IntoIterator<Item = usize>) -> Duration {
         stages.into_iter().map(|stage| self.all[stage].takes).sum()
@@ -95,6 +127,15 @@ impl Stages {
         }
         chains.into_values().max().unwrap_or_default()
     }
+}
+
+/// Whether a reference to a stage that begins so is a number or a variable.
+fn is_obscure(first: char) -> bool {
+    first == '$' || first.is_ascii_digit()
+}
+
+fn is_number(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -121,6 +162,30 @@ mod tests {
         assert_eq!(stages.closure("5"), BTreeSet::from([0, 1, 2, 5]));
         assert_eq!(stages.closure("INSTALL"), BTreeSet::from([0, 1]));
         assert_eq!(stages.closure("nothing"), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_a_stage_does_not_need_is_emptied_in_its_place() {
+        let dockerfile = "# of all\nFROM x AS base\n\n# of a\nFROM base AS a\nRUN a && \\\n    b\nFROM base AS b\nCOPY --from=base x x\n";
+        let stages = Stages::parse(dockerfile, &BTreeMap::new());
+        assert_eq!(
+            stages.only(dockerfile, "a"),
+            "# of all\nFROM x AS base\n\n# of a\nFROM base AS a\nRUN a && \\\n    b\n\n\n"
+        );
+        assert_eq!(
+            stages.only(dockerfile, "b"),
+            "# of all\nFROM x AS base\n\n# of a\n\n\n\nFROM base AS b\nCOPY --from=base x x\n"
+        );
+        assert_eq!(stages.only(dockerfile, "base"), dockerfile);
+        assert_eq!(stages.only(dockerfile, "unknown"), dockerfile);
+    }
+
+    #[test]
+    fn a_dockerfile_stays_whole_where_it_is_not_plain_what_is_needed() {
+        for line in ["COPY --from=0 x x", "COPY --from=$FROM x x", "RUN <<EOF", "FROM $BASE AS d", "FROM x"] {
+            let dockerfile = format!("FROM x AS a\nFROM a AS b\nFROM a AS c\n{line}\n");
+            assert_eq!(Stages::parse(&dockerfile, &BTreeMap::new()).only(&dockerfile, "b"), dockerfile, "{line}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::vertex::StepName;
 
 /// One instruction: its lines (1-based) and its words up to the end of the last line.
 pub(crate) struct Instruction {
-    lines: RangeInclusive<u32>,
+    pub(crate) lines: RangeInclusive<u32>,
     pub(crate) text: String,
 }
 

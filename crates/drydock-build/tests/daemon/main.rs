@@ -17,3 +17,4 @@ mod images;
 mod outputs;
 mod push;
 mod tls;
+mod weights;
