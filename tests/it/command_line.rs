@@ -205,6 +205,9 @@ fn build_help_tells_every_option() {
               Write the digests and names of the images into this file, in the form of `docker buildx
               bake`
 
+          --summary <FILE>
+              Add a summary in Markdown to this file, such as `$GITHUB_STEP_SUMMARY`
+
           --label <KEY=VALUE>
               Label the images. Can be given several times; the fields of `--tag` are filled in
 

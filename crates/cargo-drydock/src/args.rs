@@ -404,6 +404,9 @@ pub(crate) struct ImageArgs {
     /// Write the digests and names of the images into this file, in the form of `docker buildx bake`
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) metadata_file: Option<Utf8PathBuf>,
+    /// Add a summary in Markdown to this file, such as `$GITHUB_STEP_SUMMARY`
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) summary: Option<Utf8PathBuf>,
     /// Label the images. Can be given several times; the fields of `--tag` are filled in
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(crate) labels: Vec<String>,

@@ -1,6 +1,7 @@
 //! `build`: the images of all or the named targets, in parallel, through the daemon.
 
 mod fresh;
+mod markdown;
 mod metadata;
 mod publish;
 mod watch;
@@ -90,6 +91,9 @@ async fn drive(
         push_failed: !published.errors.is_empty(),
         context: &prepared.failure_context,
     };
+    if let Some(file) = &args.image.summary {
+        markdown::append(file.as_std_path(), &ending).map_err(|source| MetadataError { source })?;
+    }
     report(&ending, &published, progress, shell);
     if interrupted {
         return Err(interrupted_failure(begun, shell));

@@ -163,6 +163,7 @@ fn push(text: &mut String, line: &str) {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'a> {
     version: u32,
     root: &'a str,
@@ -173,6 +174,7 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StageDocument<'a> {
     name: &'a str,
     fingerprint: Option<String>,
@@ -182,6 +184,7 @@ struct StageDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum KindDocument<'a> {
     Base {
@@ -225,12 +228,14 @@ enum KindDocument<'a> {
 
 /// Files from a stage; from the context where there is none.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CopyDocument<'a> {
     stage: Option<&'a str>,
     paths: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TargetDocument<'a> {
     name: &'a str,
     fingerprint: Option<String>,
@@ -242,6 +247,7 @@ struct TargetDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileDocument<'a> {
     path: &'a str,
     generated: bool,
@@ -344,4 +350,21 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
 
 fn shown(paths: &[WorkspacePath]) -> Vec<&str> {
     paths.iter().map(WorkspacePath::display).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema is committed for those who read plans. `DRYDOCK_UPDATE_SCHEMAS=1 cargo test` writes it anew.
+    #[test]
+    fn the_committed_schema_is_that_of_the_code() {
+        let file = drydock_test::repository().join("schemas/plan.schema.json");
+        let schema = json_text(&schemars::schema_for!(Document<'static>));
+        if std::env::var_os("DRYDOCK_UPDATE_SCHEMAS").is_some() {
+            fs_err::write(&file, &schema).expect("the schema can be written");
+        }
+        let committed = fs_err::read_to_string(&file).expect("the schema is committed");
+        assert_eq!(committed, schema, "run the test with DRYDOCK_UPDATE_SCHEMAS=1");
+    }
 }

@@ -106,6 +106,7 @@ struct OtherDocument<'a> {
 
 /// What was chosen, and why.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct DecisionDocument<'a> {
     subject: &'a str,
     choice: &'a str,
