@@ -18,6 +18,7 @@ mod examples;
 mod failure;
 mod fresh;
 mod managers;
+mod native;
 mod prune;
 mod publish;
 mod same;
