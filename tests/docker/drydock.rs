@@ -106,11 +106,6 @@ impl Build {
         places.map(|(place, _)| place).collect()
     }
 
-    /// The line at a place of the stream.
-    pub(crate) fn line(&self, place: usize) -> &Value {
-        &self.lines[place]
-    }
-
     /// The last line.
     pub(crate) fn summary(&self) -> &Value {
         self.lines("build-finished").next().expect("a build tells its end")

@@ -263,3 +263,23 @@ fn a_tag_and_a_label_of_a_branch() {
       = help: did you mean `{git.branch}`?
     ");
 }
+
+#[test]
+fn a_token_that_nobody_sets() {
+    let fixture = acme();
+    fixture.write(".npmrc", "//npm.example.com/:_authToken=${DRYDOCK_TEST_TOKEN}\n");
+    insta::assert_snapshot!(mistakes(&fixture, &[&[]]), @"
+    : 4
+    warning[npmrc-variable-unset]: `.npmrc` reads the environment variable `DRYDOCK_TEST_TOKEN`, which is not set
+      = help: set it, or pass `--secret id=DRYDOCK_TEST_TOKEN,src=FILE`; it reaches installs as a secret
+    error[docker-unreachable]: no Docker daemon answers
+      = note: tried `unix:///nonexistent` (the environment variable `DOCKER_HOST`): No such file or directory (os error 2)
+      = help: start the daemon (`sudo systemctl start docker`), or set `DOCKER_HOST` to where it listens
+    ");
+    let set = drydock(&fixture, &["build"])
+        .env("DRYDOCK_TEST_TOKEN", "x")
+        .env("DOCKER_HOST", "unix:///nonexistent")
+        .output()
+        .expect("it runs");
+    assert!(!String::from_utf8_lossy(&set.stderr).contains("DRYDOCK_TEST_TOKEN"));
+}

@@ -13,7 +13,7 @@ use drydock_build::{
 };
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::{generated_directory, lower, validate};
-use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageId, StageKind};
+use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageKind};
 
 use super::facts::Facts;
 use super::load::Loaded;
@@ -104,11 +104,14 @@ pub(super) fn prepare(
         outputs::check_file(file.as_std_path())?;
     }
     shell.warn_all(&unused_arguments(plan, &build_args));
+    let secrets = secrets(loaded, plan, &args.secrets)?;
+    shell.warn_all(&unset_variables(plan, &secrets));
     let dockerfile = lower(plan, &generated_directory()).to_string();
     let request = BuildRequest {
         context: context(loaded, plan),
         targets: targets(&facts, loaded, plan, args, &tags, outputs, shell)?,
         jobs: args.jobs.unwrap_or_else(default_jobs),
+        stage_weights: stage_weights(plan, configured),
         keep_going: args.keep_going,
         no_cache: if args.no_cache { NoCache::Everything } else { NoCache::Nothing },
         pull: if args.pull { Pull::Always } else { Pull::Missing },
@@ -117,7 +120,7 @@ pub(super) fn prepare(
             NetworkMode::Host => Network::Host,
             NetworkMode::None => Network::None,
         },
-        secrets: secrets(loaded, plan, &args.secrets)?,
+        secrets,
         ssh: args.ssh.iter().map(|argument| values::ssh(argument)).collect::<Result<_, _>>()?,
         shared_key: shared_key(loaded),
         raw_status: progress == ProgressMode::Rawjson,
@@ -166,7 +169,7 @@ fn targets(
             cache_from,
             cache_to,
             attestations: attestations.clone(),
-            weight: weight(plan, configured, target),
+            weight: configured.target_weights.get(&target.name).copied().unwrap_or(1),
             output,
             ..TargetRequest::new(name, target.stage.as_str())
         });
@@ -187,29 +190,14 @@ fn check_registries(tags: &BTreeMap<String, Vec<String>>) -> Result<(), Failure>
     if errors.is_empty() { Ok(()) } else { Err(Failure::all(errors)) }
 }
 
-/// How many jobs a target takes: what is configured for it, or for the packages that are built on the way to it. Those
-/// may run at the same time, so that their weights add up.
-fn weight(plan: &BuildPlan, images: &config::Images, target: &drydock_plan::Target) -> u32 {
-    let own = images.target_weights.get(&target.name).copied();
-    if let Some(own) = own {
-        return own;
-    }
-    let mut seen: BTreeSet<&StageId> = BTreeSet::new();
-    let mut open = vec![&target.stage];
-    let mut sum: u32 = 0;
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        let Some(stage) = plan.stage(id) else { continue };
-        if let StageKind::Build(build) = &stage.kind
-            && let Some(weight) = images.package_weights.get(&build.package)
-        {
-            sum = sum.saturating_add(*weight);
-        }
-        open.extend(stage.needs());
-    }
-    sum.max(1)
+/// How many jobs the builds of packages take, by stage, where it is not one.
+fn stage_weights(plan: &BuildPlan, images: &config::Images) -> BTreeMap<String, u32> {
+    let heavy = plan.stages.iter().filter_map(|stage| {
+        let StageKind::Build(build) = &stage.kind else { return None };
+        let weight = images.package_weights.get(&build.package).filter(|weight| **weight > 1)?;
+        Some((stage.id.as_str().to_owned(), *weight))
+    });
+    heavy.collect()
 }
 
 /// As many targets at once as there are processors: most builds keep one busy.
@@ -269,6 +257,23 @@ fn arguments_of(stage: &Stage) -> Vec<&str> {
         StageKind::Runtime(runtime) => runtime.args.keys().map(String::as_str).collect(),
         StageKind::Base(_) | StageKind::Install(_) | StageKind::Static(_) => Vec::new(),
     }
+}
+
+/// Variables that `.npmrc` reads and nobody sets: a registry that wants the token will refuse the install.
+fn unset_variables(plan: &BuildPlan, secrets: &[Secret]) -> Vec<Warning> {
+    let installs = plan.stages.iter().filter_map(|stage| match &stage.kind {
+        StageKind::Install(install) => Some(install),
+        _ => None,
+    });
+    let read: BTreeSet<&String> = installs.flat_map(|install| &install.npmrc_variables).collect();
+    let unset = read.into_iter().filter(|name| secrets.iter().all(|secret| secret.id != **name));
+    unset
+        .map(|name| {
+            let message = format!("`.npmrc` reads the environment variable `{name}`, which is not set");
+            Warning::new("npmrc-variable-unset", message)
+                .with_help(format!("set it, or pass `--secret id={name},src=FILE`; it reaches installs as a secret"))
+        })
+        .collect()
 }
 
 /// The secrets that the plan mounts: as given, else from where they usually are.
