@@ -112,8 +112,8 @@ pub enum BuildError {
         /// Names the file.
         source: std::io::Error,
     },
-    /// A file changed between the moment it was listed and the moment it was sent.
-    #[error("`{path}` changed while it was being sent")]
+    /// A file changed between the moment it was first read and the moment it was sent.
+    #[error("`{path}` changed while the build was reading it")]
     ContextChanged {
         /// Its path in the context.
         path: String,

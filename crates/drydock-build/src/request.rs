@@ -42,6 +42,10 @@ pub struct BuildRequest {
     pub dockerfile: String,
     /// Exactly the files that BuildKit may see, in any order. Folders above an entry need not be listed.
     pub context: Vec<ContextEntry>,
+    /// The BLAKE3 digests that files of the tree had when something was made of them that the images carry, such as a
+    /// label, by path in the context. A file that has another one by now ends the run. Files that are not named may have
+    /// any content.
+    pub expected: BTreeMap<String, [u8; 32]>,
     /// The images to build.
     pub targets: Vec<TargetRequest>,
     /// How many targets are solved at the same time; 0 counts as 1.
@@ -82,6 +86,7 @@ impl Default for BuildRequest {
         Self {
             dockerfile: String::new(),
             context: Vec::new(),
+            expected: BTreeMap::new(),
             targets: Vec::new(),
             jobs: 1,
             stage_weights: BTreeMap::new(),

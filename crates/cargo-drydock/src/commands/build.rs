@@ -11,11 +11,12 @@ use std::time::Instant;
 
 use drydock_build::{
     BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Fleet,
-    FleetOutcome, Output, TargetResult, Transfer, content_digests,
+    FleetOutcome, ImageDetails, Output, TargetResult, Transfer, content_digests,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
 use drydock_dockerfile::ContentDigest;
 use drydock_plan::BuildPlan;
+use futures_util::future::join_all;
 
 use self::fresh::Found;
 use self::publish::{Publication, Published};
@@ -76,6 +77,10 @@ async fn drive(
         Err(Ended::Failed(failure)) => return Err(failure),
     };
     if interrupted && !shell.is_json() {
+        // A push that was stopped says what had arrived.
+        for error in &published.errors {
+            shell.diagnostic(&Diagnostic::error(error));
+        }
         return Err(interrupted_failure(begun, shell));
     }
     let push = matches!(prepared.wish, Wish::Images(Images { push: true, .. }));
@@ -163,6 +168,8 @@ async fn build(
     let places = fleet.places(&request, &estimates);
     publish::fit(&mut request, &prepared.wish, &fleet, &places, folder.path());
     let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    // Labels are about to be made of these.
+    request.expected.clone_from(&content);
     let fresh = match fleet.builders() {
         [builder] => watch.idly(fresh(args, builder, plan, &content, &mut request)).await??,
         // An image is on one of several builders, and which one depends on what else is built.
@@ -280,17 +287,24 @@ async fn built_targets(
 ) -> Result<Vec<Built>, BuildError> {
     let outputs: BTreeMap<&str, &Output> =
         prepared.request.targets.iter().map(|target| (target.name.as_str(), &target.output)).collect();
+    // All are asked about at once: one after the other, sixty answers take as long as the build did.
+    let details = outcome.targets.iter().zip(places).map(async |(target, place_of_builder)| {
+        let TargetResult::Built(image) = &target.result else { return Ok(None) };
+        let builder = &fleet.builders()[*place_of_builder];
+        let is_file = outputs.get(target.target.as_str()).and_then(|output| place(output)).is_some();
+        let has_store = builder.info().kind == DaemonKind::Docker && !is_file;
+        match image.image_id.as_ref().filter(|_| has_store) {
+            Some(id) => builder.image(id).await,
+            None => Ok(None),
+        }
+    });
+    let details: Vec<Option<ImageDetails>> = join_all(details).await.into_iter().collect::<Result<_, BuildError>>()?;
     let mut all = Vec::new();
-    for (target, place_of_builder) in outcome.targets.iter().zip(places) {
+    for ((target, place_of_builder), details) in outcome.targets.iter().zip(places).zip(details) {
         let TargetResult::Built(image) = &target.result else { continue };
         let builder = &fleet.builders()[*place_of_builder];
         let name = target.target.as_str();
         let place = outputs.get(name).and_then(|output| place(output));
-        let has_store = builder.info().kind == DaemonKind::Docker && place.is_none();
-        let details = match image.image_id.as_ref().filter(|_| has_store) {
-            Some(id) => builder.image(id).await?,
-            None => None,
-        };
         let tags = prepared.tags.get(name).cloned().unwrap_or_default();
         let answered = published.metadata.get(name).and_then(|metadata| metadata.get(metadata::DIGEST));
         let digest = tags.iter().find_map(|tag| published.pushed.get(tag)).and_then(|pushed| pushed.digest.clone());

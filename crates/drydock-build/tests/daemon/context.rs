@@ -82,7 +82,7 @@ async fn a_file_that_vanishes_is_named() {
 async fn a_file_that_changes_after_it_was_listed_is_named() {
     let error = build_meanwhile(|path| fs_err::write(path, "after").unwrap()).await;
     assert!(matches!(&error, BuildError::ContextChanged { path } if path == "folder/file"), "{error:?}");
-    assert_eq!(error.to_string(), "`folder/file` changed while it was being sent");
+    assert_eq!(error.to_string(), "`folder/file` changed while the build was reading it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,6 +98,23 @@ async fn a_file_that_vanishes_after_it_was_listed_is_named() {
 async fn a_file_that_shrinks_after_it_was_listed_is_named() {
     let error = build_meanwhile(|path| fs_err::write(path, "").unwrap()).await;
     assert!(matches!(&error, BuildError::ContextChanged { path } if path == "folder/file"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_what_the_caller_read_is_named() {
+    let bench = Bench::new().await;
+    let tree = tempfile::tempdir().unwrap();
+    let path = tree.path().join("a");
+    let build = async |content: &str, read: &str| {
+        fs_err::write(&path, content).unwrap();
+        let mut request = bench.request("FROM BASE AS x\nCOPY . /x/\nRUN echo NONCE\n", &["x"]);
+        request.context = vec![file("a", &path), generated("b", "any")];
+        request.expected = [("a".to_owned(), *blake3::hash(read.as_bytes()).as_bytes())].into();
+        bench.try_build(request).await
+    };
+    let error = build("new", "old").await.err();
+    assert!(matches!(&error, Some(BuildError::ContextChanged { path }) if path == "a"), "{error:?}");
+    assert!(build("old", "old").await.unwrap().outcome.is_success());
 }
 
 /// Builds a context of one file, to which something happens after it was listed and before it can be sent.
