@@ -588,11 +588,12 @@ fn without_peer_dependencies_as_configured() {
         r#""dependencies": {"host": "^1"}"#,
         r#""node_modules/host": {"version": "1.0.0", "peerDependencies": {"gone": "^1"}}"#,
     );
-    insta::assert_snapshot!(shown(&refused(&workspace, &build("a"))), @r#"
-    lockfile-entry-missing: `package-lock.json` has no entry for `gone`, which `node_modules/host` needs
-      package-lock.json:5:1: "node_modules/host": {"version": "1.0.0", "peerDependencies": {"gone": "^1"}} (needs `gone`)
-      help: run `npm install` to add it; if the lockfile is meant to be without peer dependencies, put `legacy-peer-deps=true` into .npmrc
-    "#);
+    let install = workspace.with(|input| drydock_lockfile::prune(&input, &build("a"))).unwrap();
+    assert_eq!(install.shape, Shape::Whole);
+    assert_eq!(
+        install.warnings[0].message,
+        "the whole lockfile is installed: `package-lock.json` has no entry for `gone`, which `node_modules/host` needs"
+    );
     let legacy = Workspace { npmrc: Some("legacy-peer-deps=true\n".to_owned()), ..workspace };
     let install = pruned(&legacy, &build("a"));
     assert_eq!(text(&install, ".npmrc"), "legacy-peer-deps=true\n");
@@ -613,16 +614,19 @@ fn credentials_stay_out() {
 }
 
 #[test]
-fn an_entry_that_is_needed_and_missing_is_an_error() {
+fn an_entry_that_an_installed_package_lacks_is_told() {
+    // `npm ci` of npm 10 and 11 takes such a lockfile as it is (seen on Azure-Samples/contoso-real-estate).
     let workspace = one(
         r#""dependencies": {"x": "^1"}"#,
         r#""node_modules/x": {"version": "1.0.0", "dependencies": {"gone": "^1"}}"#,
     );
-    insta::assert_snapshot!(shown(&refused(&workspace, &build("a"))), @r#"
-    lockfile-entry-missing: `package-lock.json` has no entry for `gone`, which `node_modules/x` needs
-      package-lock.json:5:1: "node_modules/x": {"version": "1.0.0", "dependencies": {"gone": "^1"}} (needs `gone`)
-      help: run `npm install` to complete the lockfile
-    "#);
+    let install = workspace.with(|input| drydock_lockfile::prune(&input, &build("a"))).unwrap();
+    assert_eq!(install.shape, Shape::Whole);
+    assert_eq!(text(&install, "package-lock.json"), &**workspace.lockfile.text());
+    assert_eq!(
+        install.warnings[0].message,
+        "the whole lockfile is installed: `package-lock.json` has no entry for `gone`, which `node_modules/x` needs"
+    );
 }
 
 const SHARED_TOOLS: &str = r#"

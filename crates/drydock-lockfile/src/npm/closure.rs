@@ -245,7 +245,8 @@ impl Walker<'_, '_> {
             (EdgeKind::Development, _) => !production,
             (EdgeKind::Production | EdgeKind::Optional | EdgeKind::Peer, _) => true,
         };
-        let lenient = matches!(walk, Walk::Survey) || edge.kind.is_optional() || self.graph.is_foreign(from);
+        // What installed packages lack does not keep npm from installing them, see `NpmGraph::incomplete`.
+        let lenient = matches!(walk, Walk::Survey) || edge.kind.is_optional() || !self.graph.lock.is_top(from);
         match edge.to {
             Some(to) if followed => self.add(to),
             None if followed && !lenient => Err(self.graph.not_in_lockfile(from, edge)),

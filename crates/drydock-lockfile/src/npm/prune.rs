@@ -14,7 +14,7 @@ use crate::npm::emit::{Document, Package};
 use crate::npm::flags::Flags;
 use crate::npm::graph::NpmGraph;
 use crate::npm::location::split_child;
-use crate::npm::lock::EntryId;
+use crate::npm::lock::{Edge, EntryId};
 use crate::npm::mask::MaskContext;
 use crate::npm::native::native_addon;
 use crate::path::WorkspacePath;
@@ -28,6 +28,11 @@ impl NpmGraph<'_> {
         }
         if let Some(reason) = self.unmodelled() {
             let warning = Warning::new("lockfile-not-pruned", format!("the whole lockfile is installed: {reason}"));
+            return self.whole(selection, vec![warning]);
+        }
+        if let Some(missing) = self.incomplete(&keep) {
+            let warning = Warning::new("lockfile-not-pruned", format!("the whole lockfile is installed: {missing}"))
+                .with_help("run `npm install` to complete the lockfile; `npm ci` installs it as it is, without a word");
             return self.whole(selection, vec![warning]);
         }
         self.require_sync(|id| keep.contains(id))?;
@@ -46,6 +51,17 @@ impl NpmGraph<'_> {
                 self.whole(selection, vec![warning])
             }
         }
+    }
+
+    /// An entry that an installed package needs and the lockfile lacks. npm 10 and 11 do not look for such entries when
+    /// they install from a lockfile, but what else they do then is not modelled here.
+    fn incomplete(&self, keep: &EntrySet) -> Option<LockfileError> {
+        keep.iter().filter(|id| !self.lock.is_top(*id) && !self.is_foreign(*id)).find_map(|id| {
+            let needed =
+                |edge: &Edge<'_>| edge.to.is_none() && matches!(edge.kind, EdgeKind::Production | EdgeKind::Peer);
+            let edge = self.edges(id).find(needed)?;
+            Some(self.not_in_lockfile(id, edge))
+        })
     }
 
     /// Settings under which a lockfile means something else than what is modelled here.
