@@ -14,7 +14,7 @@ use camino::Utf8PathBuf;
 use drydock_dockerfile::{Cause, Fingerprints, Surroundings, compare};
 use drydock_plan::{BuildPlan, ContextContent, ContextFile, StageId, StageKind, WorkspacePath};
 use drydock_workspace::{
-    Change, EntryKind, GitTree, Logged, Repository, Tracked, Tree, TreeEntry, Workspace, WorkspaceError,
+    Change, CommitId, EntryKind, GitTree, Logged, Repository, Tracked, Tree, TreeEntry, Workspace, WorkspaceError,
 };
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ pub(super) fn run(args: &ReplayArgs, global: &GlobalArgs, shell: &mut Shell) -> 
     };
     let until = repository.commit(&args.until)?;
     let history = repository.history(&until, args.last.saturating_add(1))?;
-    let replay = replay(&loaded, &repository, &history, shell)?;
+    let replay = replay(&loaded, &repository, &until, &history, shell)?;
     shell.print(&match args.format {
         ReplayFormat::Human => replay.human(),
         ReplayFormat::Json => replay.json(),
@@ -95,19 +95,25 @@ pub(super) fn run(args: &ReplayArgs, global: &GlobalArgs, shell: &mut Shell) -> 
     })
 }
 
-fn replay(loaded: &Loaded, repository: &Repository, history: &[Logged], shell: &mut Shell) -> Result<Replay, Failure> {
+fn replay(
+    loaded: &Loaded,
+    repository: &Repository,
+    until: &CommitId,
+    history: &[Logged],
+    shell: &mut Shell,
+) -> Result<Replay, Failure> {
     let begun = Instant::now();
     let mut commits = Vec::new();
     let mut blames: BTreeMap<WorkspacePath, Blame> = BTreeMap::new();
     let mut objects: HashMap<WorkspacePath, String> = HashMap::new();
     let mut before: Option<Planned> = None;
-    let newest = history.last().map(|logged| GitTree::at(repository, &logged.commit)).transpose()?;
+    let newest = GitTree::at(repository, until)?;
     // A configuration that no commit has is tried on all of them.
-    let uncommitted = newest.is_some_and(|tree| {
+    let uncommitted = {
         let file = loaded.config.file.as_ref().and_then(|file| file.strip_prefix(&loaded.root).ok());
         let path = WorkspacePath::new(file.map_or(FILE_NAME, |file| file.as_str())).unwrap_or_default();
-        tree.object(&path).is_none()
-    });
+        newest.object(&path).is_none()
+    };
     for (index, logged) in history.iter().enumerate() {
         let started = Instant::now();
         for change in &logged.changes {
@@ -123,7 +129,11 @@ fn replay(loaded: &Loaded, repository: &Repository, history: &[Logged], shell: &
         if let (Some(fingerprints), Some(planned)) = (&kept, &before) {
             compared(planned, planned, fingerprints, logged, &mut replayed, &mut blames);
         } else {
-            match plan_at(loaded, repository, logged, uncommitted, &mut objects) {
+            match newest
+                .also_at(repository, &logged.commit)
+                .map_err(Failure::from)
+                .and_then(|tree| plan_of(loaded, tree, uncommitted, &mut objects))
+            {
                 Ok(planned) => {
                     if let Some(before) = &before {
                         compared(before, &planned, &planned.fingerprints, logged, &mut replayed, &mut blames);
@@ -167,14 +177,13 @@ fn keeps_plan(planned: &Planned, logged: &Logged) -> bool {
     !planned.linked && logged.changes.iter().all(|change| change.content_only && !planned.read.contains(&change.path))
 }
 
-fn plan_at(
+fn plan_of(
     loaded: &Loaded,
-    repository: &Repository,
-    logged: &Logged,
+    tree: GitTree,
     uncommitted: bool,
     objects: &mut HashMap<WorkspacePath, String>,
 ) -> Result<Planned, Failure> {
-    let tree = Arc::new(GitTree::at(repository, &logged.commit)?);
+    let tree = Arc::new(tree);
     let recorder = Arc::new(Recorder { tree: Arc::clone(&tree), read: Mutex::default() });
     let own;
     let config: &Config = if uncommitted {

@@ -1,6 +1,6 @@
 //! The tree of a commit, without a checkout.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -17,7 +17,7 @@ use crate::git::{self, CommitId, Repository};
 pub struct GitTree {
     entries: BTreeMap<WorkspacePath, Entry>,
     children: BTreeMap<WorkspacePath, Arc<[TreeEntry]>>,
-    objects: Mutex<Objects>,
+    objects: Arc<Mutex<Objects>>,
 }
 
 enum Entry {
@@ -31,14 +31,29 @@ struct Objects {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// What was read, where many trees share it.
+    known: Option<HashMap<String, Arc<[u8]>>>,
 }
 
 impl GitTree {
     /// The tree of `commit` in `repository`.
     pub fn at(repository: &Repository, commit: &CommitId) -> Result<Self, WorkspaceError> {
+        let objects = Arc::new(Mutex::new(Objects::start(repository)?));
+        Self::with(repository, commit, objects)
+    }
+
+    /// The tree of another commit of the same repository. What either reads is kept for both: for those who go through
+    /// many commits that have most files in common.
+    pub fn also_at(&self, repository: &Repository, commit: &CommitId) -> Result<Self, WorkspaceError> {
+        let objects = Arc::clone(&self.objects);
+        objects.lock().expect("nothing panics while the lock is held").known.get_or_insert_default();
+        Self::with(repository, commit, objects)
+    }
+
+    fn with(repository: &Repository, commit: &CommitId, shared: Arc<Mutex<Objects>>) -> Result<Self, WorkspaceError> {
         let root = format!("{commit}:{}", repository.prefix().trim_end_matches('/'));
         let list = git::run(repository.root(), ["ls-tree", "-r", "-z", "--long", "--full-tree", &root])?;
-        let mut objects = Objects::start(repository)?;
+        let mut objects = shared.lock().expect("nothing panics while the lock is held");
         let mut entries = BTreeMap::new();
         for line in git::paths(&list) {
             let Some((head, path)) = split(line) else { continue };
@@ -65,6 +80,7 @@ impl GitTree {
             }
             entries.insert(path, entry);
         }
+        drop(objects);
         let mut children: BTreeMap<WorkspacePath, Vec<TreeEntry>> = BTreeMap::new();
         for (path, entry) in &entries {
             let folder = path.parent().unwrap_or_default();
@@ -76,7 +92,7 @@ impl GitTree {
             (folder, Arc::from(listed))
         };
         let children = children.into_iter().map(sorted).collect();
-        Ok(Self { entries, children, objects: Mutex::new(objects) })
+        Ok(Self { entries, children, objects: shared })
     }
 
     /// The name of the object that a regular file is: equal for equal bytes. `None` for whatever is no regular file.
@@ -103,7 +119,7 @@ impl Tree for GitTree {
         let Some(path) = self.resolve(path, true)? else { return Ok(None) };
         let Some(Entry::File { object, .. }) = self.entries.get(&path) else { return Ok(None) };
         let mut objects = self.objects.lock().expect("nothing panics while the lock is held");
-        Ok(Some(objects.read(object)?.into()))
+        Ok(Some(objects.shared(object)?))
     }
 
     fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
@@ -165,7 +181,18 @@ impl Objects {
             .map_err(git::not_run)?;
         let input = child.stdin.take().expect("the input is piped");
         let output = BufReader::new(child.stdout.take().expect("the output is piped"));
-        Ok(Self { child, input, output })
+        Ok(Self { child, input, output, known: None })
+    }
+
+    fn shared(&mut self, object: &str) -> Result<Arc<[u8]>, WorkspaceError> {
+        if let Some(bytes) = self.known.as_ref().and_then(|known| known.get(object)) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes: Arc<[u8]> = self.read(object)?.into();
+        if let Some(known) = &mut self.known {
+            known.insert(object.to_owned(), Arc::clone(&bytes));
+        }
+        Ok(bytes)
     }
 
     fn read(&mut self, object: &str) -> Result<Vec<u8>, WorkspaceError> {
