@@ -10,6 +10,7 @@
 
 'use strict'
 
+const fs = require('node:fs')
 const path = require('node:path')
 
 const npm = path.resolve(process.argv[2])
@@ -22,6 +23,10 @@ const validateLockfile = require(path.join(npm, 'lib/utils/validate-lockfile.js'
 
 async function judge (entry) {
   const options = { path: entry.directory, save: false, audit: false, fund: false, packageLock: true }
+  // npm reads its settings before it makes an arborist; of those, this one decides what a closure is.
+  const npmrc = path.join(entry.directory, '.npmrc')
+  const settings = fs.existsSync(npmrc) ? fs.readFileSync(npmrc, 'utf8') : ''
+  options.legacyPeerDeps = /^\s*legacy-peer-deps\s*=\s*true\s*$/m.test(settings)
   if (entry.offline) {
     // A closed port: whoever asks a registry fails.
     Object.assign(options, { registry: 'http://127.0.0.1:9/', fetchRetries: 0, cache: path.join(entry.directory, '.cache') })
