@@ -43,7 +43,9 @@ impl Launch {
             let weight = heavy.weight.clamp(1, jobs);
             tokio::spawn(async move {
                 let end = launch.heavy(place, &ahead, &free, weight).await;
-                drop(ahead.stages[place].end.send(Some(end)));
+                // Not `send`, which forgets what it is given while nobody listens: who waits for several stages listens
+                // to one after the other.
+                ahead.stages[place].end.send_replace(Some(end));
             });
         }
         for (index, target) in launch.request.targets.iter().enumerate() {
