@@ -90,7 +90,7 @@ pub(crate) async fn build(
     let _stop_on_drop = stop.clone().drop_guard();
     let names: Vec<TargetName> = request.targets.iter().map(|target| target.name.clone()).collect();
     let (said, messages) = mpsc::unbounded_channel();
-    let ahead = Ahead::new(&request);
+    let ahead = Ahead::new(&request, &inputs.stages);
     let run = Run {
         dockerfile: request.dockerfile.clone(),
         keep_going: request.keep_going,

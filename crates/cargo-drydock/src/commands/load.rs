@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::{Category, Diagnose};
 use drydock_lockfile::PackageName;
 use drydock_plan::BuildPlan;
-use drydock_workspace::{DiskTree, EdgeKind, ExtraEdge, Package, PackageGraph, Workspace, find_root};
+use drydock_workspace::{DiskTree, EdgeKind, ExtraEdge, Package, PackageGraph, Tree, Workspace, find_root};
 
 use crate::args::GlobalArgs;
 use crate::config::{Config, FILE_NAME};
@@ -39,19 +39,25 @@ pub(super) fn load(args: &GlobalArgs, shell: &mut Shell) -> Result<Loaded, Failu
     let start = start(args)?;
     let root = find_root(&start)?;
     let config = Config::load(&root, args.config.as_deref()).map_err(Failure::all)?;
-    let workspace = Workspace::load(Arc::new(DiskTree::new(root.as_path())))?;
-    let members: Vec<&str> = workspace.packages.iter().map(|package| package.name.as_str()).collect();
-    let unknown = config.unknown_packages(&members);
-    if !unknown.is_empty() {
-        return Err(Failure::all(unknown));
-    }
-    let graph = PackageGraph::new(&workspace, &configured_edges(&config))?;
+    let (workspace, graph) = read(Arc::new(DiskTree::new(root.as_path())), &config)?;
     shell.verbose("Root", root.as_str());
     if let Some(file) = &config.file {
         shell.verbose("Config", file.strip_prefix(&root).unwrap_or(file).as_str());
     }
     shell.warn_all(&workspace.warnings);
     Ok(Loaded { root, config, workspace: Arc::new(workspace), graph })
+}
+
+/// The workspace of a tree and its graph, with what the configuration says of its packages.
+pub(super) fn read(tree: Arc<dyn Tree>, config: &Config) -> Result<(Workspace, PackageGraph), Failure> {
+    let workspace = Workspace::load(tree)?;
+    let members: Vec<&str> = workspace.packages.iter().map(|package| package.name.as_str()).collect();
+    let unknown = config.unknown_packages(&members);
+    if !unknown.is_empty() {
+        return Err(Failure::all(unknown));
+    }
+    let graph = PackageGraph::new(&workspace, &configured_edges(config))?;
+    Ok((workspace, graph))
 }
 
 impl Loaded {
@@ -92,7 +98,7 @@ fn start(args: &GlobalArgs) -> Result<Utf8PathBuf, Failure> {
 }
 
 /// The edges that a configuration adds.
-pub(super) fn configured_edges(config: &Config) -> Vec<ExtraEdge> {
+fn configured_edges(config: &Config) -> Vec<ExtraEdge> {
     let why = || config.file.as_deref().and_then(Utf8Path::file_name).unwrap_or(FILE_NAME).to_owned();
     let packages = config.settings.packages.iter();
     let edges = packages.flat_map(|(from, settings)| {

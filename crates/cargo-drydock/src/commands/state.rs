@@ -6,9 +6,9 @@ use std::sync::Arc;
 use drydock_diagnostics::{Category, Diagnose, Warning};
 use drydock_dockerfile::{ContentDigest, Fingerprints, Surroundings, validate};
 use drydock_plan::{BuildPlan, ContextFile, WorkspacePath};
-use drydock_workspace::{Change, CommitId, GitTree, PackageGraph, Repository, Tree, Workspace, WorkspaceError};
+use drydock_workspace::{Change, CommitId, GitTree, Repository, Tree, Workspace, WorkspaceError};
 
-use super::load::{Loaded, configured_edges};
+use super::load::{self, Loaded};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::shell::Shell;
@@ -114,10 +114,7 @@ impl Base {
         }
         let Ok(Some(bytes)) = now.read(&file.path) else { return digest("unreadable", file.path.as_str().as_bytes()) };
         // Executable bits, or a file that was taken out of the index, are changes too, and not of the content.
-        let same = |object: &&str| {
-            let _ = object;
-            self.tree.read(&file.path).ok().flatten().is_some_and(|before| before == bytes)
-        };
+        let same = |_: &&str| self.tree.read(&file.path).ok().flatten().is_some_and(|before| before == bytes);
         known.filter(same).map_or_else(|| digest("bytes", &bytes), of_object)
     }
 }
@@ -138,13 +135,7 @@ pub(super) fn of_file(object: Option<&str>, file: &ContextFile) -> ContentDigest
 
 /// The plan of all targets of a tree.
 pub(super) fn planned(tree: Arc<dyn Tree>, config: &Config) -> Result<(Workspace, BuildPlan), Failure> {
-    let workspace = Workspace::load(tree)?;
-    let members: Vec<&str> = workspace.packages.iter().map(|package| package.name.as_str()).collect();
-    let unknown = config.unknown_packages(&members);
-    if !unknown.is_empty() {
-        return Err(Failure::all(unknown));
-    }
-    let graph = PackageGraph::new(&workspace, &configured_edges(config))?;
+    let (workspace, graph) = load::read(tree, config)?;
     let plan = drydock_plan::plan(&workspace, &graph, &config.settings, &[])?;
     validate(&plan)?;
     Ok((workspace, plan))

@@ -1,6 +1,6 @@
 //! Heavy stages, which are solved before the targets that need them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -36,11 +36,11 @@ pub(super) struct Missing {
 }
 
 impl Ahead {
-    pub(super) fn new(request: &BuildRequest) -> Arc<Self> {
+    /// `stages` are those of the request's Dockerfile.
+    pub(super) fn new(request: &BuildRequest, stages: &Stages) -> Arc<Self> {
         if request.stage_weights.is_empty() {
             return Arc::new(Self { stages: Vec::new(), needed: Vec::new() });
         }
-        let stages = Stages::parse(&request.dockerfile, &BTreeMap::new());
         let closures: Vec<BTreeSet<usize>> =
             request.targets.iter().map(|target| stages.closure(&target.stage)).collect();
         let mut heavy: Vec<(usize, Heavy)> = Vec::new();

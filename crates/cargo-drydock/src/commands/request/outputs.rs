@@ -121,25 +121,14 @@ pub(in crate::commands) fn wish(
     for target in targets {
         let path = PathBuf::from(facts.fill(&dest, target, &place, Form::Text)?);
         if let Some(kind) = archive {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            // One that holds a field is for drydock to make.
-            if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-                if !dest.contains('{') {
-                    let path = path.display().to_string();
-                    return Err(OutputError::Unwritable { path, reason: "its folder does not exist" });
-                }
-                if fs_err::create_dir_all(parent).is_err() {
-                    let path = path.display().to_string();
-                    return Err(OutputError::Unwritable { path, reason: "its folder cannot be made" });
-                }
+            // A folder whose name holds a field is for drydock to make.
+            if let Some(parent) = folder_of(&path).filter(|parent| dest.contains('{') && !parent.is_dir()) {
+                fs_err::create_dir_all(parent).map_err(|_| unwritable(&path, "its folder cannot be made"))?;
             }
-            if path.is_dir() {
-                let path = path.display().to_string();
-                return Err(OutputError::Unwritable { path, reason: "it is a folder" });
-            }
+            check_file(&path)?;
             outputs.push(Output::Archive { kind, path });
         } else if path.is_file() {
-            return Err(OutputError::Unwritable { path: path.display().to_string(), reason: "it is a file" });
+            return Err(unwritable(&path, "it is a file"));
         } else {
             outputs.push(Output::Folder(path));
         }
@@ -151,14 +140,22 @@ pub(in crate::commands) fn wish(
     Ok((Wish::Files, outputs))
 }
 
-/// Where the metadata go must be writable before anything is built for them.
+/// A file that is written once all is built must be writable before anything is built for it.
 pub(in crate::commands) fn check_file(path: &Path) -> Result<(), OutputError> {
-    let unwritable = |reason| Err(OutputError::Unwritable { path: path.display().to_string(), reason });
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) if !parent.is_dir() => unwritable("its folder does not exist"),
-        _ if path.is_dir() => unwritable("it is a folder"),
+    match folder_of(path) {
+        Some(parent) if !parent.is_dir() => Err(unwritable(path, "its folder does not exist")),
+        _ if path.is_dir() => Err(unwritable(path, "it is a folder")),
         _ => Ok(()),
     }
+}
+
+/// The folder that a file is in; `None` for the current one.
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty())
+}
+
+fn unwritable(path: &Path, reason: &'static str) -> OutputError {
+    OutputError::Unwritable { path: path.display().to_string(), reason }
 }
 
 /// `out/api.tar` as it is for several: `out/{target}.tar`.
