@@ -14,6 +14,7 @@ mod npm;
 mod registry;
 mod relay;
 
+mod doctor;
 mod examples;
 mod failure;
 mod fresh;

@@ -6,6 +6,7 @@ mod command_line;
 mod config;
 mod daemon;
 mod dockerfile;
+mod doctor;
 mod documents;
 mod edges;
 mod images;

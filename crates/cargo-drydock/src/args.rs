@@ -16,7 +16,8 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 Exit codes:
   0    success
-  1    a build failed, `dockerfile --check` found stale files, or `affected --exit-code` found targets
+  1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
+       or `doctor` found an error
   2    the command line or the configuration is wrong
   3    the workspace, a manifest or the lockfile is invalid
   4    Docker is unreachable, too old, or refuses
@@ -111,6 +112,8 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// Write a commented drydock.toml of what was inferred
     Init(InitArgs),
+    /// Look for what would make builds fail or images worse: the daemon, base images, lockfile, imports, secrets
+    Doctor(DoctorArgs),
     /// Print a script that completes commands in a shell
     Completions(CompletionsArgs),
 }
@@ -287,6 +290,15 @@ pub(crate) struct InitArgs {
     /// Print it instead of writing it
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DoctorArgs {
+    /// Write into the configuration what settles a finding, where that is the way
+    #[arg(long)]
+    pub(crate) fix: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -474,6 +486,7 @@ impl Command {
             Self::Plan(args) => return args.format == PlanFormat::Json,
             Self::Dockerfile(args) => args.format.format,
             Self::Files(args) => args.format.format,
+            Self::Doctor(args) => args.format.format,
             Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) => Format::Human,
         };
         format == Format::Json

@@ -11,13 +11,16 @@ const RULE: Style = AnsiColor::BrightBlue.on_default().bold();
 const STRONG: Style = Style::new().bold();
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum Severity {
     /// The run cannot go on.
     Error,
     /// The run goes on.
     Warning,
+    /// Nothing is wrong, and it is good to know.
+    Note,
 }
 
 /// An error or a warning, ready to be shown.
@@ -61,6 +64,7 @@ impl Diagnostic {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(width);
         let mut group = Group::with_title(level.primary_title(self.message.as_str()).id(self.code.as_str()));
@@ -93,17 +97,23 @@ impl Diagnostic {
         renderer.render(&[group]) + "\n"
     }
 
-    /// For programs: one JSON object.
-    pub(crate) fn to_json(&self) -> String {
+    /// The places, for programs.
+    pub(crate) fn places(&self) -> Vec<JsonPlace<'_>> {
         let places = self.snippets.iter().map(|snippet| {
             let (line, column) = snippet.line_column();
             JsonPlace { path: &snippet.path, line, column, label: &snippet.label }
         });
+        places.collect()
+    }
+
+    /// For programs: one JSON object.
+    pub(crate) fn to_json(&self) -> String {
+        let places = self.places();
         let json = JsonDiagnostic {
             reason: self.severity,
             code: &self.code,
             message: &self.message,
-            places: places.collect(),
+            places,
             notes: &self.notes,
             help: self.help.as_deref(),
         };
@@ -134,8 +144,9 @@ struct JsonDiagnostic<'a> {
     help: Option<&'a str>,
 }
 
+/// A place of a finding, for programs.
 #[derive(Serialize)]
-struct JsonPlace<'a> {
+pub(crate) struct JsonPlace<'a> {
     path: &'a str,
     line: usize,
     column: usize,

@@ -28,6 +28,8 @@ pub(crate) const DONE: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const UNDERWAY: Style = AnsiColor::Cyan.on_default().bold();
 /// What went wrong.
 pub(crate) const WRONG: Style = AnsiColor::Red.on_default().bold();
+/// What may be wrong.
+pub(crate) const WARNED: Style = AnsiColor::Yellow.on_default().bold();
 /// What matters less.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 

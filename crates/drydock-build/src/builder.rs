@@ -222,5 +222,6 @@ async fn introduce_buildkit(mut control: ControlClient<Channel>) -> Option<Daemo
         arch: platform.architecture,
         cpus: None,
         memory: None,
+        root: None,
     })
 }

@@ -143,6 +143,7 @@ mod tests {
             arch: "amd64".to_owned(),
             cpus: Some(2),
             memory: None,
+            root: None,
         }
     }
 

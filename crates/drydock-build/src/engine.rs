@@ -97,6 +97,8 @@ pub struct DaemonInfo {
     pub cpus: Option<u32>,
     /// Bytes of memory that the daemon may use, where it says.
     pub memory: Option<u64>,
+    /// The folder of the daemon's machine that holds images and caches, where it says.
+    pub root: Option<String>,
 }
 
 /// An image in the daemon's store.
@@ -160,6 +162,7 @@ impl Engine {
             arch: architecture(info.architecture.unwrap_or_default()),
             cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()),
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()),
+            root: info.docker_root_dir.filter(|root| !root.is_empty()),
         };
         Ok((Self { api: number.min(newest), ..self }, info))
     }

@@ -98,12 +98,30 @@ pub struct Warning {
     pub help: Option<String>,
     /// The places that explain it.
     pub snippets: Vec<Snippet>,
+    /// What can be written into the configuration to settle it.
+    pub fix: Option<Fix>,
+}
+
+/// Strings to add to a list of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fix {
+    /// The keys that lead to the list: `package`, `@acme/web`, `root-files`.
+    pub keys: Vec<String>,
+    /// What the list must hold.
+    pub values: Vec<String>,
 }
 
 impl Warning {
     /// A warning without help or place.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None, snippets: Vec::new() }
+        Self { code, message: message.into(), help: None, snippets: Vec::new(), fix: None }
+    }
+
+    /// The same warning with what settles it.
+    #[must_use]
+    pub fn with_fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
     }
 
     /// The same warning with a way out.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drydock_diagnostics::{Snippet, Warning};
+use drydock_diagnostics::{Fix, Snippet, Warning};
 use drydock_lockfile::{PackageName, PrunedInstall, WorkspacePath};
 use drydock_workspace::inspect::{ForeignRead, Place};
 use drydock_workspace::{EdgeKind, PackageManager};
@@ -179,15 +179,19 @@ impl Planner<'_> {
             shown.join(", "),
             Vec::from_iter(readers).join(", ")
         );
-        let listed: Vec<String> =
-            outermost(paths.into_iter().cloned()).iter().map(|path| format!("{path:?}")).collect();
+        let outermost = outermost(paths.into_iter().cloned());
+        let listed: Vec<String> = outermost.iter().map(|path| format!("{path:?}")).collect();
         let help = format!(
             "it gets them; to make that part of the configuration, write `root-files = [{}]` under `[package.{}]`, or \
              export them from `{package}`",
             listed.join(", "),
             key_part(name.as_str())
         );
-        let mut warning = Warning::new("foreign-file", message).with_help(help);
+        let fix = Fix {
+            keys: vec!["package".to_owned(), name.to_string(), "root-files".to_owned()],
+            values: outermost.iter().map(ToString::to_string).collect(),
+        };
+        let mut warning = Warning::new("foreign-file", message).with_help(help).with_fix(fix);
         for foreign in reads {
             let by = &foreign.read.read_by;
             let Some(line) = by.line else { continue };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use drydock_lockfile::{Lockfile, Manifest, PruneInput, WorkspacePath};
+use drydock_diagnostics::Warning;
+use drydock_lockfile::{InstallGraph, Lockfile, Manifest, PruneInput, WorkspacePath};
 use drydock_workspace::{EntryKind, Package, Workspace, WorkspaceError};
 use rayon::prelude::*;
 
@@ -79,6 +80,14 @@ impl InstallInput {
             bin_files: &self.bin_files,
         }
     }
+}
+
+/// Compares every manifest of the workspace with its lockfile: an error where a frozen install would fail, warnings where
+/// the lockfile contradicts itself.
+pub fn check_lockfile(workspace: &Workspace) -> Result<Vec<Warning>, PlanError> {
+    let input = InstallInput::read(workspace)?;
+    let (manifests, linked) = input.manifests(workspace);
+    Ok(InstallGraph::new(input.borrow(workspace, &manifests, &linked))?.check_sync()?)
 }
 
 /// The files of a package that its manifest makes commands, as far as they are in the tree, and whether they are

@@ -37,6 +37,7 @@ mod targets;
 pub use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 pub use drydock_workspace::PackageManager;
 pub use error::PlanError;
+pub use input::check_lockfile;
 pub use launch::Launch;
 pub use model::{
     BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, Healthcheck, ImagePath,

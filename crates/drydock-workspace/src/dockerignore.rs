@@ -4,7 +4,7 @@ use drydock_lockfile::WorkspacePath;
 
 /// The patterns of a `.dockerignore`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dockerignore {
+pub struct Dockerignore {
     patterns: Vec<Pattern>,
 }
 
@@ -39,14 +39,14 @@ enum Token {
 
 impl Dockerignore {
     /// Reads the lines of a `.dockerignore`.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let patterns = text.lines().filter(|line| !line.starts_with('#')).filter_map(pattern).collect();
         Self { patterns }
     }
 
     /// Whether the file or folder at `path` stays out, by itself or because a folder above it does.
-    pub(crate) fn ignores(&self, path: &WorkspacePath) -> bool {
+    pub fn ignores(&self, path: &WorkspacePath) -> bool {
         let mut ignored = false;
         for pattern in &self.patterns {
             if pattern.exception == ignored && pattern.matches_here_or_above(path.as_str()) {

@@ -31,12 +31,13 @@ mod tree;
 mod workspace;
 
 pub use digest::{Digest, digests};
+pub use dockerignore::Dockerignore;
 pub use error::WorkspaceError;
 pub use filter::{Filter, FilterError, Glob};
 pub use git::{Change, ChangedPath, CommitId, Head, Repository};
 pub use graph::{CycleError, CycleStep, Edge, EdgeFilter, EdgeKind, ExtraEdge, PackageGraph, Unlinked, UnlinkedReason};
 pub use history::{Logged, LoggedChange};
 pub use root::find_root;
-pub use sources::{PackageFiles, SourceFile, SourceFiles, SourceKind, Withheld, WithheldReason};
+pub use sources::{PackageFiles, SourceFile, SourceFiles, SourceKind, Withheld, WithheldReason, is_environment_file};
 pub use tree::{DiskTree, EntryKind, GitTree, MemoryTree, Tracked, Tree, TreeEntry};
 pub use workspace::{LockfileText, NodeSource, NodeVersion, Package, PackageManager, Workspace};

@@ -261,7 +261,7 @@ fn is_never_source(name: &str) -> bool {
 }
 
 /// `.env`, `.env.local`, `.env.production`; not the templates that repositories publish.
-pub(crate) fn is_environment_file(name: &str) -> bool {
+pub fn is_environment_file(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(".env") else { return false };
     let template = ["example", "sample", "template", "dist", "defaults", "schema", "ts", "md"];
     (rest.is_empty() || rest.starts_with('.')) && !template.contains(&rest.rsplit('.').next().unwrap_or_default())

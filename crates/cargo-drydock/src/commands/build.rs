@@ -23,6 +23,7 @@ use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::load;
 use super::request::{self, Images, Prepared, Wish};
+use super::runtime;
 use super::select;
 use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
@@ -40,8 +41,7 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let progress = args.progress.unwrap_or_else(progress_from_environment);
     shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
     let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| RuntimeError { source })?;
+    let runtime = runtime::start()?;
     let result = runtime.block_on(drive(args, &plan, progress, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
@@ -369,28 +369,6 @@ impl drydock_diagnostics::Diagnose for BuilderError {
 
     fn notes(&self) -> Vec<String> {
         self.0.notes()
-    }
-}
-
-/// The system gives no threads.
-#[derive(Debug, thiserror::Error)]
-#[error("could not start the threads that talk to the daemon")]
-struct RuntimeError {
-    #[source]
-    source: std::io::Error,
-}
-
-impl drydock_diagnostics::Diagnose for RuntimeError {
-    fn code(&self) -> &'static str {
-        "no-threads"
-    }
-
-    fn category(&self) -> drydock_diagnostics::Category {
-        drydock_diagnostics::Category::Docker
-    }
-
-    fn help(&self) -> Option<String> {
-        Some("raise the limit of processes or of open files (`ulimit -u`, `ulimit -n`)".to_owned())
     }
 }
 

@@ -36,15 +36,21 @@ struct NoFolder {
 
 /// Finds the root and reads all that is said about it. Warnings are shown.
 pub(super) fn load(args: &GlobalArgs, shell: &mut Shell) -> Result<Loaded, Failure> {
+    let loaded = load_silently(args)?;
+    shell.verbose("Root", loaded.root.as_str());
+    if let Some(file) = &loaded.config.file {
+        shell.verbose("Config", file.strip_prefix(&loaded.root).unwrap_or(file).as_str());
+    }
+    shell.warn_all(&loaded.workspace.warnings);
+    Ok(loaded)
+}
+
+/// The same for who shows the warnings otherwise.
+pub(super) fn load_silently(args: &GlobalArgs) -> Result<Loaded, Failure> {
     let start = start(args)?;
     let root = find_root(&start)?;
     let config = Config::load(&root, args.config.as_deref()).map_err(Failure::all)?;
     let (workspace, graph) = read(Arc::new(DiskTree::new(root.as_path())), &config)?;
-    shell.verbose("Root", root.as_str());
-    if let Some(file) = &config.file {
-        shell.verbose("Config", file.strip_prefix(&root).unwrap_or(file).as_str());
-    }
-    shell.warn_all(&workspace.warnings);
     Ok(Loaded { root, config, workspace: Arc::new(workspace), graph })
 }
 

@@ -6,6 +6,7 @@ mod build;
 mod completions;
 mod digests;
 mod dockerfile;
+mod doctor;
 mod facts;
 mod files;
 mod graph;
@@ -17,6 +18,7 @@ mod prune;
 mod reasons;
 mod replay;
 mod request;
+mod runtime;
 mod select;
 mod state;
 mod tags;
@@ -45,6 +47,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Bake(args) => bake::run(args, global, shell),
         Command::Files(args) => files::run(args, global, shell),
         Command::Prune(args) => prune::run(args, global, shell),
+        Command::Doctor(args) => doctor::run(*args, global, shell),
         Command::Init(args) => init::run(*args, global, shell),
         Command::Completions(args) => completions::run(*args, shell),
     }

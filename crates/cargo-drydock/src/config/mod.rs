@@ -97,6 +97,19 @@ impl Config {
         Ok(Self { settings, images: reader.images, file: Some(source.file.clone()), text: Some(text) })
     }
 
+    /// Where the configuration says `word`, if it does: the first place where it stands by itself.
+    pub(crate) fn place(&self, word: &str) -> Option<Snippet> {
+        let text = self.text.as_ref()?;
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let (start, _) = text.source.match_indices(word).find(|(start, _)| {
+            let before = text.source[..*start].chars().next_back();
+            let after = text.source[start + word.len()..].chars().next();
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })?;
+        let (path, source) = (text.path.clone(), text.source.clone());
+        Some(Snippet { path, source, span: start..start + word.len(), label: String::new() })
+    }
+
     /// The names in the configuration that are no member of the workspace.
     pub(crate) fn unknown_packages(&self, members: &[&str]) -> Vec<ConfigError> {
         let Some(text) = &self.text else { return Vec::new() };
