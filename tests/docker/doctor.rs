@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::drydock::{nonce, run};
 
 fn workspace() -> Fixture {
-    let fixture = Fixture::new("");
+    let fixture = Fixture::empty();
     let root = r#"{ "name": "acme", "version": "1.0.0", "scripts": { "start": "node index.js" } }"#;
     fixture.write("package.json", root);
     fixture.write("package-lock.json", &drydock_test::lockfile(root, &[]));

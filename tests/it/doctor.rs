@@ -112,7 +112,7 @@ fn fixes_go_into_the_configuration_and_are_used() {
             Fine workspace    2 packages of npm, configured in drydock.toml
             Fine lockfile     package-lock.json, in step with every package.json
             Fine targets      1 service in 3 stages
-        Doubtful imports      1 edge between packages is not declared
+        Doubtful imports      1 edge between packages without a declaration
             Fine context      4 source files that builds may see
             Fine scripts      0 scripts, none with Windows line endings
             Fine secrets      none in environment or build arguments, in the configuration
@@ -163,7 +163,7 @@ fn secrets_in_configuration_and_dockerfiles() {
     fixture.write("node_modules/x/index.js", "");
     insta::assert_snapshot!(findings(&fixture).join("\n"), @"
     warning context-leak Dockerfile:4: `Dockerfile` copies everything, `node_modules` of this machine with it
-    error secret-in-env drydock.toml:2: `NPM_TOKEN` in the `env` of `[workspace]` looks like a secret, and the image would keep it
+    error secret-in-env drydock.toml:2: `NPM_TOKEN` in the `env` of `[workspace]` looks like a secret, and the Dockerfile and the build cache would keep it
     error secret-in-arg drydock.toml:5: `DB_PASSWORD` in the `args` of `[target.api]` looks like a secret, and the image's history would keep it
     warning secret-in-dockerfile Dockerfile:2: `GITHUB_TOKEN` in `Dockerfile` looks like a secret, and the image's history keeps its value
     warning secret-in-dockerfile Dockerfile:3: `JWT_SECRET` in `Dockerfile` looks like a secret, and the image keeps its value
