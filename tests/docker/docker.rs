@@ -24,7 +24,7 @@ pub(crate) fn docker(arguments: &[&str]) -> String {
 }
 
 /// What `docker` with `arguments` prints, or nothing when it fails: for cleaning up.
-fn try_docker(arguments: &[&str]) {
+pub(crate) fn try_docker(arguments: &[&str]) {
     let _ = Command::new("docker").args(arguments).output();
 }
 

@@ -331,7 +331,7 @@ fn the_longest_chain_is_told() {
 }
 
 /// Where the daemon is, as `--builder` takes it.
-fn daemon() -> String {
+pub(crate) fn daemon() -> String {
     let named = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
     let context = || docker(&["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).trim().to_owned();
     named.unwrap_or_else(context)

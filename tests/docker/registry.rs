@@ -1,6 +1,7 @@
 //! A registry in memory, as much of one as a push and a pull need, on a port of the loopback.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -18,6 +19,7 @@ type Stored = BTreeMap<String, (String, Bytes)>;
 #[derive(Clone, Debug)]
 pub(crate) struct Registry {
     stored: Arc<Mutex<Stored>>,
+    uploads: Arc<AtomicUsize>,
     /// Nobody but this user, with this password, may do anything.
     login: Option<(&'static str, &'static str)>,
     /// Where it is: `localhost:PORT`.
@@ -30,7 +32,7 @@ impl Registry {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let host = format!("localhost:{}", listener.local_addr().expect("an address").port());
-        let registry = Self { stored: Arc::default(), login, host };
+        let registry = Self { stored: Arc::default(), uploads: Arc::default(), login, host };
         let router = Router::new().fallback(answer).with_state(registry.clone());
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -58,6 +60,16 @@ impl Registry {
     /// Its digest.
     pub(crate) fn digest(&self, name: &str, tag: &str) -> String {
         digest(self.manifest(name, tag).as_bytes())
+    }
+
+    /// Of which kind it is.
+    pub(crate) fn kind(&self, name: &str, tag: &str) -> String {
+        self.stored()[&format!("/v2/{name}/manifests/{tag}")].0.clone()
+    }
+
+    /// How many uploads have begun.
+    pub(crate) fn uploads(&self) -> usize {
+        self.uploads.load(Ordering::Relaxed)
     }
 
     fn stored(&self) -> MutexGuard<'_, Stored> {
@@ -102,6 +114,7 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
             None => StatusCode::NOT_FOUND.into_response(),
         },
         Method::POST => {
+            registry.uploads.fetch_add(1, Ordering::Relaxed);
             let location = format!("{}{}", path, stored.len());
             stored.insert(location.clone(), (String::new(), Bytes::new()));
             (StatusCode::ACCEPTED, [("location", location.as_str()), ("docker-upload-uuid", "1"), ("range", "0-0")])

@@ -223,5 +223,6 @@ async fn introduce_buildkit(mut control: ControlClient<Channel>) -> Option<Daemo
         cpus: None,
         memory: None,
         root: None,
+        insecure_registries: Vec::new(),
     })
 }

@@ -144,6 +144,7 @@ mod tests {
             cpus: Some(2),
             memory: None,
             root: None,
+            insecure_registries: Vec::new(),
         }
     }
 

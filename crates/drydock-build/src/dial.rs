@@ -185,7 +185,7 @@ async fn read_head(stream: &mut Stream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
     /// Comes to what the far side says of the end, where it says so elsewhere.
     fn last_words(&mut self) -> Option<JoinHandle<String>> {
         None
@@ -210,7 +210,7 @@ impl Stream {
         (Self::new(near), far)
     }
 
-    fn new(stream: impl Duplex + 'static) -> Self {
+    pub(crate) fn new(stream: impl Duplex + 'static) -> Self {
         Self(Box::new(stream))
     }
 

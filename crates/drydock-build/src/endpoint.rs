@@ -86,6 +86,20 @@ pub enum Address {
     },
 }
 
+impl Address {
+    /// Whether it is this machine, so that both mean the same by `localhost`.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) | Self::NamedPipe(_) => true,
+            Self::Tcp { host, .. } => {
+                let number = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+                host == "localhost" || number.is_ok_and(|address| address.is_loopback())
+            }
+            Self::Ssh { .. } => false,
+        }
+    }
+}
+
 /// Where the certificates for a daemon are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {

@@ -99,6 +99,8 @@ pub struct DaemonInfo {
     pub memory: Option<u64>,
     /// The folder of the daemon's machine that holds images and caches, where it says.
     pub root: Option<String>,
+    /// Registries that the daemon reaches without TLS, beside those of its own machine.
+    pub insecure_registries: Vec<String>,
 }
 
 /// An image in the daemon's store.
@@ -152,6 +154,10 @@ impl Engine {
         let containerd = |row: &Vec<String>| row.iter().any(|cell| cell == "io.containerd.snapshotter.v1");
         let newest = (API_DEFAULT_VERSION.major_version, API_DEFAULT_VERSION.minor_version);
         let newest = (u32::try_from(newest.0).unwrap_or(u32::MAX), u32::try_from(newest.1).unwrap_or(u32::MAX));
+        let indexes = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
+        let insecure = indexes.into_iter().filter(|(_, index)| index.secure == Some(false)).map(|(name, _)| name);
+        let mut insecure_registries: Vec<String> = insecure.collect();
+        insecure_registries.sort();
         let info = DaemonInfo {
             kind: DaemonKind::Docker,
             version,
@@ -163,6 +169,7 @@ impl Engine {
             cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()),
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()),
             root: info.docker_root_dir.filter(|root| !root.is_empty()),
+            insecure_registries,
         };
         Ok((Self { api: number.min(newest), ..self }, info))
     }

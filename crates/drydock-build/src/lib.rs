@@ -53,6 +53,7 @@ mod outcome;
 mod progress;
 mod push;
 mod raw;
+mod registry;
 mod request;
 mod run;
 mod session;
@@ -75,6 +76,7 @@ pub use event::{
 };
 pub use fleet::{Fleet, FleetOutcome};
 pub use outcome::{BuildOutcome, BuiltTarget, LOG_TAIL_LINES, StepFailure, TargetOutcome, TargetResult};
+pub use registry::{Registries, RemoteImage};
 pub use request::{
     ArchiveKind, BuildRequest, CacheEntry, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret,
     SecretSource, SshForward, TargetName, TargetRequest,

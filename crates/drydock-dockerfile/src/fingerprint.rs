@@ -163,6 +163,18 @@ impl Fingerprints {
         ranges.flat_map(|range| &self.files[range.clone()]).map(|file| (&file.path, &file.digest)).collect()
     }
 
+    /// The images that a target builds on and of which it is not known what they are: their references pin no digest, and
+    /// none was given for them. The target's fingerprint says nothing of them, so that equal ones can be of unequal images.
+    pub fn unknown_bases(&self, name: &TargetName) -> BTreeSet<&str> {
+        let stages = self.stage_of.get(name).map(|id| self.closure(id)).unwrap_or_default();
+        let begins = stages.into_iter().filter_map(|stage| stage.steps.first());
+        let unknown = begins.filter(|step| step.image_digest.is_none()).filter_map(|step| {
+            let given = step.argument.as_ref().and_then(|(_, value)| value.as_deref());
+            given.or(step.image.as_ref().map(ImageRef::as_str))
+        });
+        unknown.filter(|reference| !reference.contains("@sha256:")).collect()
+    }
+
     /// The stage `id` and those it builds on, directly or not, by name.
     pub fn closure(&self, id: &StageId) -> Vec<&StageFingerprint> {
         let mut wanted = BTreeSet::from([id]);

@@ -10,15 +10,14 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use drydock_build::{
-    BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Fleet,
-    FleetOutcome, ImageDetails, Output, TargetResult, Transfer, content_digests,
+    BuildError, BuildOutcome, BuildRequest, ContextSummary, DaemonKind, Endpoint, Environment, Fleet, ImageDetails,
+    Output, Registries, TargetRequest, TargetResult, Transfer, content_digests,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
-use drydock_dockerfile::ContentDigest;
 use drydock_plan::BuildPlan;
 use futures_util::future::join_all;
 
-use self::fresh::Found;
+use self::fresh::{Found, Search};
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::load;
@@ -163,34 +162,46 @@ async fn build(
     }
     watch.shell.warn_all(&nowhere(&prepared.wish, &fleet));
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
-    let mut request = prepared.request.clone();
-    let estimates = BTreeMap::new();
-    let places = fleet.places(&request, &estimates);
-    publish::fit(&mut request, &prepared.wish, &fleet, &places, folder.path());
     let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let mut request = prepared.request.clone();
     // Labels are about to be made of these.
     request.expected.clone_from(&content);
-    let fresh = match fleet.builders() {
-        [builder] => watch.idly(fresh(args, builder, plan, &content, &mut request)).await??,
-        // An image is on one of several builders, and which one depends on what else is built.
-        _ => BTreeMap::new(),
-    };
+    // What each builder would be asked, if it were asked for all.
+    let mut requests: Vec<BuildRequest> = fleet.builders().iter().map(|_| request.clone()).collect();
+    for (request, builder) in requests.iter_mut().zip(fleet.builders()) {
+        publish::fit(request, &prepared.wish, builder, folder.path());
+    }
+    let registries = Registries::of(fleet.builders());
+    let search = Search { fleet: &fleet, registries: &registries, plan, content: &content, wish: &prepared.wish };
+    let (_, warning) = watch.idly(search.label(&mut requests)).await??;
+    watch.shell.warn_all(&warning);
+    let found = if args.force { BTreeMap::new() } else { watch.idly(search.find(&requests)).await?? };
+    let is_found = |target: &TargetRequest| found.contains_key(target.name.as_str());
     let all = std::mem::take(&mut request.targets);
-    request.targets = all.iter().filter(|target| !fresh.contains_key(target.name.as_str())).cloned().collect();
-    let (mut outcome, places) = if request.targets.is_empty() {
-        let (sent, transfer) = (ContextSummary::default(), Transfer::default());
-        (BuildOutcome { targets: Vec::new(), context: sent, transfer }, places)
+    let estimates = BTreeMap::new();
+    request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
+    let mut solve_places = fleet.places(&request, &estimates).into_iter();
+    let places: Vec<usize> = all
+        .iter()
+        .map(|target| match found.get(target.name.as_str()) {
+            Some(found) => found.stored.as_ref().map_or(0, |(place, _)| *place),
+            None => solve_places.next().expect("each target has a place"),
+        })
+        .collect();
+    let all: Vec<TargetRequest> =
+        places.iter().enumerate().map(|(index, place)| requests[*place].targets[index].clone()).collect();
+    request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
+    let mut outcome = if request.targets.is_empty() {
+        BuildOutcome { targets: Vec::new(), context: ContextSummary::default(), transfer: Transfer::default() }
     } else {
         watch.begins("Waiting", "for the first answer of the daemon");
         let work = fleet.build(request.clone(), &estimates, watch.sender(), watch.cancel.clone());
-        let FleetOutcome { outcome, places } = watch.patiently(work).await??;
-        (outcome, places)
+        watch.patiently(work).await??.outcome
     };
-    let places = if fresh.is_empty() { places } else { vec![0; all.len()] };
     let mut solved = std::mem::take(&mut outcome.targets).into_iter();
     outcome.targets = all
         .iter()
-        .filter_map(|target| match fresh.get(target.name.as_str()) {
+        .filter_map(|target| match found.get(target.name.as_str()) {
             Some(found) => Some(found.outcome(target)),
             None => solved.next(),
         })
@@ -198,28 +209,18 @@ async fn build(
     request.targets = all;
     let publication = Publication {
         fleet: &fleet,
+        registries: &registries,
         places: &places,
         environment: &environment,
         request: &request,
         outcome: &outcome,
+        found: &found,
         tags: &prepared.tags,
     };
     let published =
         if watch.interrupted { Published::default() } else { publication.publish(&prepared.wish, watch).await? };
-    let built = built_targets(&fleet, &places, &outcome, &published, &fresh, prepared).await?;
+    let built = built_targets(&fleet, &places, &outcome, &published, &found, prepared).await?;
     Ok((outcome, built, published))
-}
-
-/// Labels the targets of the request, and finds those that need no build.
-async fn fresh(
-    args: &BuildArgs,
-    builder: &Builder,
-    plan: &BuildPlan,
-    content: &BTreeMap<String, ContentDigest>,
-    request: &mut BuildRequest,
-) -> Result<BTreeMap<String, Found>, BuildError> {
-    fresh::label(builder, plan, content, request).await?;
-    if args.force { Ok(BTreeMap::new()) } else { fresh::find(builder, request).await }
 }
 
 /// Where to build.

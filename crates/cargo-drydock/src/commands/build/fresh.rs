@@ -1,60 +1,220 @@
-//! Images that need no build, because they are there already.
+//! Images that need no build, because they are there already: in the store of a builder, or with `--push` in the registry.
 //!
 //! Every image carries the fingerprint of what it was built from as a label. The label is the exporter's business and no
 //! instruction, so that it disturbs no cache; and it is part of the image, so that only a success is ever recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use drydock_build::{
-    BuildError, BuildRequest, Builder, BuiltTarget, DaemonKind, ImageDetails, NoCache, Output, Pull, TargetOutcome,
-    TargetRequest, TargetResult,
+    BuildError, BuildRequest, Builder, BuiltTarget, DaemonKind, Fleet, ImageDetails, NoCache, Output, Pull, Registries,
+    RemoteImage, TargetOutcome, TargetRequest, TargetResult,
 };
+use drydock_diagnostics::Warning;
 use drydock_dockerfile::{ContentDigest, Fingerprints, Surroundings, base_images};
 use drydock_plan::{BuildPlan, ImageRef, TargetName};
 use futures_util::future::join_all;
 
+use crate::commands::request::{Images, Wish};
+
 /// The label.
 pub(super) const LABEL: &str = "dev.drydock.fingerprint";
 
-/// An image that was found.
+/// What is needed to tell fingerprints, and to look for images that carry them.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'s> {
+    pub(super) fleet: &'s Fleet,
+    pub(super) registries: &'s Registries,
+    pub(super) plan: &'s BuildPlan,
+    /// What the files of the plan hold.
+    pub(super) content: &'s BTreeMap<String, ContentDigest>,
+    pub(super) wish: &'s Wish,
+}
+
+/// The fingerprints of each target, by its name, as a builder would build it.
+pub(super) type Known = BTreeMap<String, Arc<Fingerprints>>;
+
+/// An image that was found. One of the two at least is there.
 pub(super) struct Found {
-    image: ImageDetails,
-    /// Whether it had to be given a reference.
+    /// The builder in whose store it is, by its place in the fleet.
+    pub(super) stored: Option<(usize, ImageDetails)>,
+    /// What the registry has.
+    pub(super) remote: Option<Remote>,
+    /// Whether it had to be given a reference, or has yet to be.
     pub(super) retagged: bool,
 }
 
-/// Labels what will be built with its fingerprint. Where a base image is known to nobody, nothing is: whether what was
-/// built still is what would be could not be told.
-pub(super) async fn label(
-    builder: &Builder,
-    plan: &BuildPlan,
-    content: &BTreeMap<String, ContentDigest>,
-    request: &mut BuildRequest,
-) -> Result<(), BuildError> {
-    if builder.info().kind != DaemonKind::Docker || request.targets.iter().all(|target| target.output != Output::Image)
-    {
-        return Ok(());
-    }
-    let Some(bases) = bases(builder, plan, request.pull).await? else { return Ok(()) };
-    let mut known: BTreeMap<String, Fingerprints> = BTreeMap::new();
-    for target in request.targets.iter_mut().filter(|target| target.output == Output::Image) {
-        let info = builder.info();
-        let platform = match target.platforms.as_slice() {
-            [] => format!("{}/{}", info.os, info.arch),
-            platforms => platforms.join(","),
+/// An image that a registry has.
+pub(super) struct Remote {
+    pub(super) image: RemoteImage,
+    /// The references that it lacks.
+    pub(super) missing: Vec<String>,
+}
+
+impl Search<'_> {
+    /// Labels the targets of each builder's request with their fingerprints, and gives those. A target that begins with an
+    /// image of which nobody knows what it is gets none: whether what was built still is what would be could not be told.
+    pub(super) async fn label(
+        &self,
+        requests: &mut [BuildRequest],
+    ) -> Result<(Vec<Known>, Option<Warning>), BuildError> {
+        let mut all = Vec::new();
+        let mut unknown: BTreeSet<String> = BTreeSet::new();
+        let becomes_image = |target: &TargetRequest| match self.wish {
+            Wish::Images(Images { push, load, .. }) => target.output == Output::Image || *push || *load,
+            Wish::Files => false,
         };
-        let fingerprints = known.entry(platform.clone()).or_insert_with(|| {
-            let surroundings =
-                Surroundings { arguments: Some(&target.build_args), platform: Some(&platform), bases: Some(&bases) };
-            Fingerprints::new(plan, &surroundings, |file| {
-                content.get(file.path.as_str()).copied().expect("every file of the plan was listed")
-            })
-        });
-        let Some(fingerprint) = fingerprints.target(&TargetName::new(target.name.as_str())) else { continue };
-        let value = of_image(fingerprint.to_string(), target);
-        target.labels.insert(LABEL.to_owned(), value);
+        for (builder, request) in self.fleet.builders().iter().zip(requests) {
+            let bases = self.bases(builder, request.pull).await?;
+            let info = builder.info();
+            let mut of_platform: BTreeMap<String, Arc<Fingerprints>> = BTreeMap::new();
+            let mut known = Known::new();
+            for target in &mut request.targets {
+                let platform = match target.platforms.as_slice() {
+                    [] => format!("{}/{}", info.os, info.arch),
+                    platforms => platforms.join(","),
+                };
+                let fingerprints = of_platform.entry(platform.clone()).or_insert_with(|| {
+                    let arguments = Some(&target.build_args);
+                    let surroundings = Surroundings { arguments, platform: Some(&platform), bases: Some(&bases) };
+                    Arc::new(Fingerprints::new(self.plan, &surroundings, |file| {
+                        self.content.get(file.path.as_str()).copied().expect("every file of the plan was listed")
+                    }))
+                });
+                known.insert(target.name.as_str().to_owned(), Arc::clone(fingerprints));
+                let name = TargetName::new(target.name.as_str());
+                let Some(fingerprint) = fingerprints.target(&name).filter(|_| becomes_image(target)) else { continue };
+                let of_nobody = fingerprints.unknown_bases(&name);
+                if of_nobody.is_empty() {
+                    let value = of_image(fingerprint.to_string(), target);
+                    target.labels.insert(LABEL.to_owned(), value);
+                } else {
+                    unknown.extend(of_nobody.into_iter().map(str::to_owned));
+                }
+            }
+            all.push(known);
+        }
+        Ok((all, unknown_bases(&unknown)))
     }
-    Ok(())
+
+    /// What the references of base images point to, as this builder will find it, as far as that is to be had.
+    async fn bases(&self, builder: &Builder, pull: Pull) -> Result<BTreeMap<ImageRef, String>, BuildError> {
+        let found = base_images(self.plan).into_iter().map(|image| async move {
+            let has_store = builder.info().kind == DaemonKind::Docker;
+            let own = match pull {
+                Pull::Missing if has_store => builder.image(image.as_str()).await?,
+                Pull::Missing | Pull::Always => None,
+            };
+            let digest = match own {
+                Some(details) => Some(digest_of(&details, image.as_str())),
+                None if image.as_str().contains("@sha256:") => None,
+                None if has_store => builder.registry_digest(image.as_str()).await,
+                None => self.registries.digest(image.as_str()).await,
+            };
+            Ok::<_, BuildError>(digest.map(|digest| (image, digest)))
+        });
+        let found: Vec<_> = join_all(found).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The targets whose images are there, by name. Those of a store that lack a reference are given it. `requests` are
+    /// the labelled ones of each builder.
+    pub(super) async fn find(&self, requests: &[BuildRequest]) -> Result<BTreeMap<String, Found>, BuildError> {
+        let Wish::Images(images) = self.wish else { return Ok(BTreeMap::new()) };
+        let Some(first) = requests.first().filter(|request| request.no_cache == NoCache::Nothing) else {
+            return Ok(BTreeMap::new());
+        };
+        let found = first.targets.iter().enumerate().map(|(index, target)| async move {
+            // A cache that is to be written is written by building.
+            if !target.cache_to.is_empty() {
+                return Ok::<_, BuildError>(None);
+            }
+            let (stored, remote) = tokio::join!(self.in_stores(index, requests), async {
+                if images.push { self.in_registries(index, requests).await } else { None }
+            });
+            let stored = stored?;
+            let wanted =
+                if images.push && !images.load { stored.is_some() || remote.is_some() } else { stored.is_some() };
+            let retagged = stored.as_ref().is_some_and(|(_, _, retagged)| *retagged)
+                || remote.as_ref().is_some_and(|remote| !remote.missing.is_empty());
+            let stored = stored.map(|(place, image, _)| (place, image));
+            Ok(wanted.then(|| (target.name.as_str().to_owned(), Found { stored, remote, retagged })))
+        });
+        let found: Vec<_> = join_all(found).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The first builder whose store has a target's image, and whether that was given a reference. A `buildkitd` has no
+    /// store to ask.
+    async fn in_stores(
+        &self,
+        index: usize,
+        requests: &[BuildRequest],
+    ) -> Result<Option<(usize, ImageDetails, bool)>, BuildError> {
+        for (place, (builder, request)) in self.fleet.builders().iter().zip(requests).enumerate() {
+            let target = &request.targets[index];
+            if builder.info().kind == DaemonKind::Docker
+                && target.output == Output::Image
+                && let Some((image, retagged)) = in_store(builder, target).await?
+            {
+                return Ok(Some((place, image, retagged)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the registries have of a target: one image that carries the fingerprint, in every repository that a
+    /// reference is of. It is looked for under the references themselves; one of them may be made of the fingerprint.
+    /// What cannot be asked has nothing.
+    async fn in_registries(&self, index: usize, requests: &[BuildRequest]) -> Option<Remote> {
+        let wanted: BTreeSet<&String> =
+            requests.iter().filter_map(|request| request.targets[index].labels.get(LABEL)).collect();
+        let tags = &requests.first()?.targets[index].tags;
+        let asked = join_all(tags.iter().map(|tag| self.registries.image(tag))).await;
+        let there: Vec<Option<RemoteImage>> = asked.into_iter().map(|image| image.ok().flatten()).collect();
+        let is_ours = |image: &&RemoteImage| image.labels.get(LABEL).is_some_and(|label| wanted.contains(label));
+        let image = there.iter().flatten().find(is_ours)?.clone();
+        let has = |tag: &str| {
+            tags.iter().zip(&there).any(|(other, there)| {
+                let same = there.as_ref().is_some_and(|there| there.digest == image.digest);
+                same && repository(other) == repository(tag)
+            })
+        };
+        if !tags.iter().all(|tag| has(tag)) {
+            return None;
+        }
+        let lacks = |there: &Option<RemoteImage>| there.as_ref().is_none_or(|there| there.digest != image.digest);
+        let missing = tags.iter().zip(&there).filter(|(_, there)| lacks(there)).map(|(tag, _)| tag.clone()).collect();
+        Some(Remote { image, missing })
+    }
+}
+
+/// That nothing can be fresh on images of which nobody knows what they are.
+fn unknown_bases(unknown: &BTreeSet<String>) -> Option<Warning> {
+    if unknown.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = unknown.iter().map(|name| format!("`{name}`")).collect();
+    let message =
+        format!("nobody can say what {} is now, so that what is built on it is never fresh", names.join(", "));
+    let help = "check that its registry answers, or pin it: `NAME@sha256:…`";
+    Some(Warning::new("base-image-unknown", message).with_help(help))
+}
+
+/// What a reference to an image of a store points to: the same as in the registry it came from, where it came from one, so
+/// that all machines mean the same by it.
+fn digest_of(details: &ImageDetails, reference: &str) -> String {
+    let pulled = details.digests.iter().filter_map(|digest| digest.split_once('@'));
+    let own = pulled.into_iter().find(|(name, _)| *name == repository(reference)).map(|(_, digest)| digest);
+    own.unwrap_or(&details.id).to_owned()
+}
+
+/// A reference without its tag.
+fn repository(reference: &str) -> &str {
+    match reference.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => reference,
+    }
 }
 
 /// The fingerprint of an image: of its stage, and of what it is given beside that.
@@ -74,46 +234,9 @@ fn of_image(stage: String, target: &TargetRequest) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// What the references of base images point to, as the build will find it; `None` when one is not to be found.
-async fn bases(
-    builder: &Builder,
-    plan: &BuildPlan,
-    pull: Pull,
-) -> Result<Option<BTreeMap<ImageRef, String>>, BuildError> {
-    let found = base_images(plan).into_iter().map(|image| async move {
-        let own = match pull {
-            Pull::Missing => builder.image(image.as_str()).await?,
-            Pull::Always => None,
-        };
-        let digest = match own {
-            Some(details) => Some(details.id),
-            None if image.as_str().contains("@sha256:") => Some(String::new()),
-            None => builder.registry_digest(image.as_str()).await,
-        };
-        Ok::<_, BuildError>(digest.map(|digest| (image, digest)))
-    });
-    join_all(found).await.into_iter().collect()
-}
-
-/// The targets of the request whose images are there, by name; those that lack a reference are given it.
-pub(super) async fn find(builder: &Builder, request: &BuildRequest) -> Result<BTreeMap<String, Found>, BuildError> {
-    if request.no_cache != NoCache::Nothing {
-        return Ok(BTreeMap::new());
-    }
-    let found = request.targets.iter().map(|target| async move {
-        let found = find_one(builder, target).await?;
-        Ok::<_, BuildError>(found.map(|found| (target.name.as_str().to_owned(), found)))
-    });
-    let found: Vec<_> = join_all(found).await.into_iter().collect::<Result<_, _>>()?;
-    Ok(found.into_iter().flatten().collect())
-}
-
-async fn find_one(builder: &Builder, target: &TargetRequest) -> Result<Option<Found>, BuildError> {
+/// The image of a target in a builder's store, with all of its references, and whether it had to be given one.
+async fn in_store(builder: &Builder, target: &TargetRequest) -> Result<Option<(ImageDetails, bool)>, BuildError> {
     let Some(fingerprint) = target.labels.get(LABEL) else { return Ok(None) };
-    // A cache that is to be written is written by building.
-    if !target.cache_to.is_empty() {
-        return Ok(None);
-    }
     let carries = |image: &ImageDetails| image.labels.get(LABEL) == Some(fingerprint);
     let named = join_all(target.tags.iter().map(|tag| builder.image(tag))).await;
     let named: Vec<Option<ImageDetails>> = named.into_iter().collect::<Result<_, _>>()?;
@@ -134,28 +257,54 @@ async fn find_one(builder: &Builder, target: &TargetRequest) -> Result<Option<Fo
             retagged = true;
         }
     }
-    Ok(Some(Found { image, retagged }))
+    Ok(Some((image, retagged)))
 }
 
 impl Found {
     /// What a build would have answered.
     pub(super) fn outcome(&self, target: &TargetRequest) -> TargetOutcome {
-        let digest = self.image.digests.first().and_then(|digest| digest.split_once('@')).map(|(_, digest)| digest);
-        let digest = digest.unwrap_or(&self.image.id).to_owned();
-        let metadata = BTreeMap::from([
-            ("containerimage.config.digest".to_owned(), self.image.id.clone()),
-            ("containerimage.digest".to_owned(), digest.clone()),
-        ]);
+        let (id, digest) = match (&self.remote, &self.stored) {
+            (Some(Remote { image, .. }), _) => (image.config.as_ref(), Some(image.digest.as_str())),
+            (None, Some((_, image))) => {
+                let digest = image.digests.first().and_then(|digest| digest.split_once('@'));
+                (Some(&image.id), Some(digest.map_or(image.id.as_str(), |(_, digest)| digest)))
+            }
+            (None, None) => (None, None),
+        };
+        let told = [("containerimage.config.digest", id.map(String::as_str)), ("containerimage.digest", digest)];
+        let told = told.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
+        let stored = self.stored.as_ref().map(|(_, image)| image.id.clone());
         TargetOutcome {
             target: target.name.clone(),
             duration: std::time::Duration::ZERO,
             result: TargetResult::Built(BuiltTarget {
-                image_id: Some(self.image.id.clone()),
-                digest: Some(digest),
+                image_id: stored.or_else(|| id.cloned()),
+                digest: digest.map(str::to_owned),
                 cached_steps: 0,
                 run_steps: 0,
-                metadata,
+                metadata: told.collect(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image that was pulled is to every machine what the registry calls it; one that was made here is its id.
+    #[test]
+    fn base_images_are_called_as_their_registry_does() {
+        let details = |digests: &[&str]| ImageDetails {
+            id: "sha256:id".to_owned(),
+            size: 0,
+            labels: BTreeMap::new(),
+            tags: Vec::new(),
+            digests: digests.iter().map(|digest| (*digest).to_owned()).collect(),
+        };
+        let pulled = details(&["other@sha256:o", "node@sha256:n"]);
+        assert_eq!(digest_of(&pulled, "node:22"), "sha256:n");
+        assert_eq!(digest_of(&pulled, "localhost:5000/node:22"), "sha256:id");
+        assert_eq!(digest_of(&details(&[]), "node:22"), "sha256:id");
     }
 }

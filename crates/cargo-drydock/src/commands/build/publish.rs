@@ -5,10 +5,11 @@ use std::path::Path;
 
 use drydock_build::{
     BuildError, BuildOutcome, BuildRequest, Builder, BuiltTarget, DaemonKind, Endpoint, Environment, Event, Fleet,
-    Output, Pushed, TargetResult, VertexName,
+    Output, Pushed, Registries, TargetOutcome, TargetResult, VertexName,
 };
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::fresh::Found;
 use super::watch::{Abandoned, Watch};
 use crate::commands::request::{Images, Wish};
 
@@ -30,12 +31,15 @@ pub(super) struct Published {
 /// All that is published.
 pub(super) struct Publication<'p> {
     pub(super) fleet: &'p Fleet,
+    pub(super) registries: &'p Registries,
     /// On which builder of the fleet each target was built.
     pub(super) places: &'p [usize],
     pub(super) environment: &'p Environment,
     /// What was built, as it was asked for.
     pub(super) request: &'p BuildRequest,
     pub(super) outcome: &'p BuildOutcome,
+    /// What needed no build, by target.
+    pub(super) found: &'p BTreeMap<String, Found>,
     /// The references of each target.
     pub(super) tags: &'p BTreeMap<String, Vec<String>>,
 }
@@ -52,11 +56,10 @@ struct Part<'p> {
 
 /// Gives each target the output that fits the wish and the daemon. Archives on their way to Docker's store go to
 /// `folder`.
-pub(super) fn fit(request: &mut BuildRequest, wish: &Wish, fleet: &Fleet, places: &[usize], folder: &Path) {
+pub(super) fn fit(request: &mut BuildRequest, wish: &Wish, builder: &Builder, folder: &Path) {
     let Wish::Images(images) = wish else { return };
-    for (target, place) in request.targets.iter_mut().zip(places) {
-        let kind = fleet.builders()[*place].info().kind;
-        target.output = images.first_output(kind, target.name.as_str(), folder);
+    for target in &mut request.targets {
+        target.output = images.first_output(builder.info().kind, target.name.as_str(), folder);
         if target.output == Output::CacheOnly {
             target.attestations.clear();
         }
@@ -74,7 +77,9 @@ impl Publication<'_> {
             let mut places = self.places.iter();
             request.targets.retain(|_| places.next() == Some(&place));
             let mut places = self.places.iter();
-            outcome.targets.retain(|_| places.next() == Some(&place));
+            // What the registry has is not pushed there.
+            let is_remote = |name: &str| self.found.get(name).is_some_and(|found| found.remote.is_some());
+            outcome.targets.retain(|target| places.next() == Some(&place) && !is_remote(target.target.as_str()));
             let Self { environment, tags, .. } = *self;
             let part = Part { builder, environment, request: &request, outcome: &outcome, tags };
             part.publish(*images, &mut published, watch).await?;
@@ -82,7 +87,40 @@ impl Publication<'_> {
                 break;
             }
         }
+        if images.push && !published.withheld && !watch.interrupted {
+            self.retag(images.atomic, &mut published, watch).await?;
+        }
         Ok(published)
+    }
+
+    /// Gives images that a registry has the references that they lack there. After all that could fail more easily.
+    async fn retag(&self, atomic: bool, published: &mut Published, watch: &mut Watch<'_>) -> Result<(), Abandoned> {
+        let of_target = |target: &TargetOutcome| self.found.get(target.target.as_str())?.remote.as_ref();
+        for (target, remote) in self.outcome.targets.iter().filter_map(|target| Some((target, of_target(target)?))) {
+            for reference in self.tags.get(target.target.as_str()).into_iter().flatten() {
+                if atomic && !published.errors.is_empty() {
+                    return Ok(());
+                }
+                if !remote.missing.contains(reference) {
+                    published.pushed.insert(reference.clone(), remote.image.pushed(reference));
+                    continue;
+                }
+                watch.begins("Tagging", reference);
+                match watch.idly(self.registries.tag(&remote.image, reference)).await? {
+                    Ok(pushed) => {
+                        watch.show(&Event::Pushed(pushed.clone()));
+                        published.pushed.insert(reference.clone(), pushed);
+                    }
+                    Err(mut error) => {
+                        if let BuildError::PushFailed { pushed, .. } = &mut error {
+                            pushed.extend(published.pushed.keys().cloned());
+                        }
+                        published.errors.push(error);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
