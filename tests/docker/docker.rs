@@ -119,8 +119,30 @@ impl Container {
     pub(crate) fn stop(&self) -> (Duration, i32) {
         let begun = Instant::now();
         docker(&["stop", "--time", "20", &self.name]);
-        let code = self.inspect("{{.State.ExitCode}}").parse().expect("an exit code");
-        (begun.elapsed(), code)
+        let elapsed = begun.elapsed();
+        (elapsed, self.exit_code())
+    }
+
+    /// The exit code of a container that has ended.
+    pub(crate) fn exit_code(&self) -> i32 {
+        self.inspect("{{.State.ExitCode}}").parse().expect("an exit code")
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits until its health is `expected`, or for as long as a server may take, and gives what it is then.
+    pub(crate) fn health(&self, expected: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let health = self.inspect("{{.State.Health.Status}}");
+            if health == expected || begun.elapsed() > READY_WITHIN {
+                return health;
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     fn inspect(&self, format: &str) -> String {

@@ -43,7 +43,7 @@ fn chat_is_built_started_and_holds_what_it_should() {
     assert!(css.body.contains(".rounded-bubble"), "{}", css.body);
     assert_eq!(container.get(&asset(&page.body, ".js")).status, 200);
 
-    assert_eq!(processes(&container), ["1000 node server/index.js"]);
+    assert_eq!(processes(&container), ["1000 tini -- node server/index.js"]);
     stops_by_itself(&container);
 
     let config = config(image);

@@ -24,3 +24,4 @@ mod prune;
 mod publish;
 mod same;
 mod scenarios;
+mod service;

@@ -165,7 +165,17 @@ fn the_version_of_node() {
     table(
         |tree| tree.write(".nvmrc", "24\n"),
         &[("api", &["BaseImageChanged node:24-bookworm-slim"]), ("site", &["BaseImageChanged node:24-bookworm-slim"])],
-        &["base", "install-api", "install-site", "build-lib", "build-site", "runtime-deps-api", "api", "site"],
+        &[
+            "base",
+            "runtime-base",
+            "install-api",
+            "install-site",
+            "build-lib",
+            "build-site",
+            "runtime-deps-api",
+            "api",
+            "site",
+        ],
     );
 }
 

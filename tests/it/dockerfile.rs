@@ -26,6 +26,14 @@ fn it_is_printed() {
     ARG npm_config_fetch_retry_maxtimeout=5000
     ARG npm_config_fetch_timeout=20000
 
+    FROM base AS runtime-base
+    RUN --mount=type=cache,id=drydock-apt,target=/var/cache/apt,sharing=locked \
+        --mount=type=cache,id=drydock-apt-lists,target=/var/lib/apt/lists,sharing=locked \
+        rm -f /etc/apt/apt.conf.d/docker-clean \
+        && apt-get update \
+        && apt-get install --yes --no-install-recommends tini \
+        && rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+
     # Installs see manifests and lockfiles cut down to what they install, so that only a change of that
     # installs anew; the real manifests come with the sources.
     FROM base AS install
@@ -37,7 +45,7 @@ fn it_is_printed() {
     WORKDIR /app/packages/lib
     RUN npm run build
 
-    FROM base AS runtime-deps-api
+    FROM runtime-base AS runtime-deps-api
     COPY .drydock/install/runtime-deps-api/ ./
     RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
 
@@ -50,6 +58,7 @@ fn it_is_printed() {
     WORKDIR /app/api
     USER node
     EXPOSE 3000
+    ENTRYPOINT ["tini", "--"]
     CMD ["node", "server.js"]
 
     ----- stderr -----
@@ -66,7 +75,7 @@ fn it_is_written_with_what_it_needs_and_checked() {
     ----- stdout -----
     --- /dev/null
     +++ b/.drydock/Dockerfile
-    @@ -0,0 +1,41 @@
+    @@ -0,0 +1,50 @@
     +# Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.
     +# The files under .drydock/ are written with it.
     +
@@ -83,6 +92,14 @@ fn it_is_written_with_what_it_needs_and_checked() {
     +ARG npm_config_fetch_retry_maxtimeout=5000
     +ARG npm_config_fetch_timeout=20000
     +
+    +FROM base AS runtime-base
+    +RUN --mount=type=cache,id=drydock-apt,target=/var/cache/apt,sharing=locked \
+    +    --mount=type=cache,id=drydock-apt-lists,target=/var/lib/apt/lists,sharing=locked \
+    +    rm -f /etc/apt/apt.conf.d/docker-clean \
+    +    && apt-get update \
+    +    && apt-get install --yes --no-install-recommends tini \
+    +    && rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+    +
     +# Installs see manifests and lockfiles cut down to what they install, so that only a change of that
     +# installs anew; the real manifests come with the sources.
     +FROM base AS install
@@ -94,7 +111,7 @@ fn it_is_written_with_what_it_needs_and_checked() {
     +WORKDIR /app/packages/lib
     +RUN npm run build
     +
-    +FROM base AS runtime-deps-api
+    +FROM runtime-base AS runtime-deps-api
     +COPY .drydock/install/runtime-deps-api/ ./
     +RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
     +
@@ -107,6 +124,7 @@ fn it_is_written_with_what_it_needs_and_checked() {
     +WORKDIR /app/api
     +USER node
     +EXPOSE 3000
+    +ENTRYPOINT ["tini", "--"]
     +CMD ["node", "server.js"]
     --- /dev/null
     +++ b/.drydock/Dockerfile.dockerignore
@@ -291,10 +309,10 @@ fn what_is_stale_is_shown_as_a_difference() {
     ----- stdout -----
     --- a/docker/Dockerfile
     +++ b/docker/Dockerfile
-    @@ -38,4 +38,4 @@
-     WORKDIR /app/api
+    @@ -47,4 +47,4 @@
      USER node
      EXPOSE 3000
+     ENTRYPOINT ["tini", "--"]
     -CMD ["node", "server.js"]
     +CMD ["node", "--enable-source-maps", "server.js"]
 

@@ -226,6 +226,7 @@ fn a_plan_for_people() {
     ----- stdout -----
     Stages
       base              node:22-bookworm-slim
+      runtime-base      base with tini
       install           npm install for building, 0 packages
       build-lib         npm run build in packages/lib → packages/lib/dist
       runtime-deps-api  npm install for production, 0 packages
@@ -249,6 +250,7 @@ fn a_plan_for_people_who_want_to_know() {
     ----- stdout -----
     Stages
       base              node:22-bookworm-slim
+      runtime-base      base with tini
       install           npm install for building, 0 packages
                         ├── from base
                         └── serves @acme/lib
@@ -256,7 +258,7 @@ fn a_plan_for_people_who_want_to_know() {
                         ├── from install
                         └── own files: packages/lib
       runtime-deps-api  npm install for production, 0 packages
-                        ├── from base
+                        ├── from runtime-base
                         └── serves @acme/api, @acme/lib
       api               node server.js as node
                         ├── from runtime-deps-api
@@ -276,6 +278,7 @@ fn a_plan_for_people_who_want_to_know() {
       target api: service, because api/package.json has the script `start`: `node server.js`
       target api: command: node server.js, because api/package.json has the script `start`: `node server.js`
       target api: port: 3000, because api/server.js:2 takes it when PORT is not set
+      target api: init: tini, because signals reach what it runs, with or without a handler, and a container stops at once
 
     ----- stderr -----
             Root [ROOT]
@@ -299,7 +302,21 @@ fn a_plan_for_programs() {
           "needs": [],
           "kind": "base",
           "image": "node:22-bookworm-slim",
-          "system_packages": []
+          "system_packages": [],
+          "copies": []
+        },
+        {
+          "name": "runtime-base",
+          "fingerprint": "1889fe58f361f159019fd0bf247710379205333580eb9f263eb46d573c745fd6",
+          "needs": [
+            "base"
+          ],
+          "kind": "base",
+          "image": null,
+          "system_packages": [
+            "tini"
+          ],
+          "copies": []
         },
         {
           "name": "install",
@@ -343,9 +360,9 @@ fn a_plan_for_programs() {
         },
         {
           "name": "runtime-deps-api",
-          "fingerprint": "5831c76efa9f14ae414a4785c16cdf54412fa70a24175b2dee4c5c239ea2a5e8",
+          "fingerprint": "62a7e959063507a86741cccb92dc53efc3362f338684d891cb50ed324d63c786",
           "needs": [
-            "base"
+            "runtime-base"
           ],
           "kind": "install",
           "purpose": "production",
@@ -359,7 +376,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "api",
-          "fingerprint": "2a7984799ed8c3577477f0017b04ce9b5a0b3476091ae0d4ddd296a7ce5213fc",
+          "fingerprint": "a1dcd1aa3f04861102a6349e20b27725cfb1e10111d04451229ecd7d003bbf81",
           "needs": [
             "build-lib",
             "runtime-deps-api"
@@ -390,17 +407,22 @@ fn a_plan_for_programs() {
           "workdir": "api",
           "user": "node",
           "port": 3000,
+          "entrypoint": [
+            "tini",
+            "--"
+          ],
           "command": [
             "node",
             "server.js"
           ],
+          "healthcheck": null,
           "args": []
         }
       ],
       "targets": [
         {
           "name": "api",
-          "fingerprint": "2a7984799ed8c3577477f0017b04ce9b5a0b3476091ae0d4ddd296a7ce5213fc",
+          "fingerprint": "a1dcd1aa3f04861102a6349e20b27725cfb1e10111d04451229ecd7d003bbf81",
           "kind": "service",
           "package": "@acme/api",
           "stage": "api",
@@ -498,6 +520,11 @@ fn a_plan_for_programs() {
           "subject": "target api: port",
           "choice": "3000",
           "because": "api/server.js:2 takes it when PORT is not set"
+        },
+        {
+          "subject": "target api: init",
+          "choice": "tini",
+          "because": "signals reach what it runs, with or without a handler, and a container stops at once"
         }
       ]
     }

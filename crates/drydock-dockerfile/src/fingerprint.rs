@@ -122,6 +122,7 @@ impl Fingerprints {
         let mut done: BTreeMap<StageId, Fingerprint> = BTreeMap::new();
         for (planned, stage) in plan.stages.iter().zip(&dockerfile.syntax().stages) {
             let image = match &planned.kind {
+                StageKind::Image(image) => Some(image),
                 StageKind::Base(base) => base.image.as_ref(),
                 StageKind::Static(site) => Some(&site.image),
                 StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) => None,
@@ -201,6 +202,7 @@ impl StageFingerprint {
 /// The images that the stages of a plan begin with, each once.
 pub fn base_images(plan: &BuildPlan) -> Vec<ImageRef> {
     let images = plan.stages.iter().filter_map(|stage| match &stage.kind {
+        StageKind::Image(image) => Some(image.clone()),
         StageKind::Base(base) => base.image.clone(),
         StageKind::Static(site) => Some(site.image.clone()),
         StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) => None,

@@ -17,6 +17,7 @@ pub fn validate(plan: &BuildPlan) -> Result<(), DockerfileError> {
 
 fn validate_stage(stage: &Stage) -> Result<(), DockerfileError> {
     match &stage.kind {
+        StageKind::Image(reference) => image(stage, reference),
         StageKind::Base(base) => validate_base(stage, base),
         StageKind::Install(install) => validate_install(stage, install),
         StageKind::Build(build) => validate_build(build),

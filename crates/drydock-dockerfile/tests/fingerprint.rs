@@ -224,7 +224,8 @@ fn what_is_not_in_the_plan() {
         ["build-client: argument VITE_COMMIT", "api: build-client", "client: build-client"]
     );
     let nginx = ImageRef::new("nginxinc/nginx-unprivileged:stable-bookworm");
-    assert_eq!(base_images(&plan), [nginx.clone(), ImageRef::new("node:22-bookworm-slim")]);
+    let uv = ImageRef::new("ghcr.io/astral-sh/uv:0.6.13");
+    assert_eq!(base_images(&plan), [uv, nginx.clone(), ImageRef::new("node:22-bookworm-slim")]);
     let bases = BTreeMap::from([(nginx.clone(), "sha256:1".to_owned())]);
     assert_eq!(
         changed(&Surroundings { bases: Some(&bases), ..Surroundings::default() }),

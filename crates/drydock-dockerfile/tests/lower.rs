@@ -6,7 +6,8 @@ mod support;
 
 use drydock_dockerfile::{generated_directory, lower, validate};
 use drydock_plan::{
-    BuildPlan, CopySource, Healthcheck, InstallPurpose, InstallStage, PackageManager, RuntimeCopy, Stage, StageKind,
+    BuildPlan, CopySource, Healthcheck, InstallPurpose, InstallStage, PackageManager, Probe, RuntimeCopy, Stage,
+    StageKind,
 };
 use insta::assert_snapshot;
 
@@ -52,7 +53,8 @@ fn a_service_that_serves_its_front_end() {
         --mount=type=cache,id=drydock-apt-lists,target=/var/lib/apt/lists,sharing=locked \
         rm -f /etc/apt/apt.conf.d/docker-clean \
         && apt-get update \
-        && apt-get install --yes --no-install-recommends g++ make python3
+        && apt-get install --yes --no-install-recommends g++ make python3 \
+        && rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
     COPY .drydock/install/api/ ./
     RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci
 
@@ -91,12 +93,16 @@ fn a_service_that_serves_its_front_end() {
     WORKDIR /app/client
     RUN --mount=type=secret,id=sentry-token npm run build && rm -rf /app/client/node_modules
 
+    FROM ghcr.io/astral-sh/uv:0.6.13 AS uv
+
     FROM base AS base-api
     RUN --mount=type=cache,id=drydock-apt,target=/var/cache/apt,sharing=locked \
         --mount=type=cache,id=drydock-apt-lists,target=/var/lib/apt/lists,sharing=locked \
         rm -f /etc/apt/apt.conf.d/docker-clean \
         && apt-get update \
-        && apt-get install --yes --no-install-recommends libjemalloc2 tini
+        && apt-get install --yes --no-install-recommends libjemalloc2 tini \
+        && rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+    COPY --from=uv /uv /usr/local/bin/
     ENV LD_PRELOAD=libjemalloc.so.2
 
     FROM base-api AS prod-api
@@ -299,12 +305,12 @@ fn an_install_says_what_its_environment_would_hide() {
 fn images_of_alpine_have_their_own_package_manager() {
     let mut alpine = base("node:22-alpine");
     alpine.system_packages = strings(&["tini", "libc6-compat"]);
-    assert_snapshot!(stages(&plan(vec![stage("base", StageKind::Base(alpine))], Vec::new(), Vec::new())), @r#"
+    assert_snapshot!(stages(&plan(vec![stage("base", StageKind::Base(alpine))], Vec::new(), Vec::new())), @r"
     FROM node:22-alpine AS base
     WORKDIR /app
     RUN --mount=type=cache,id=drydock-apk,target=/var/cache/apk,sharing=locked \
-        apk add --update-cache --cache-dir=/var/cache/apk tini libc6-compat
-    "#);
+        apk add --update-cache --cache-dir=/var/cache/apk libc6-compat tini
+    ");
 }
 
 #[test]
@@ -380,7 +386,7 @@ fn hostile_names_stay_in_their_place() {
     let mut service = runtime("deps", "api", odd);
     service.user = "us er".to_owned();
     service.command = strings(&["node", "it's \"$HOME\"\n"]);
-    service.healthcheck = Some(Healthcheck { path: "/it's?\"x\"&\\".to_owned() });
+    service.healthcheck = Some(Healthcheck::new(Probe::Http { path: "/it's?\"x\"&\\".to_owned(), port: None }));
     service.writable = vec![path(odd)];
     let plan = plan(
         vec![

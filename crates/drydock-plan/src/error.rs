@@ -135,6 +135,14 @@ pub enum PlanError {
         /// Its package.
         package: PackageName,
     },
+    /// A static target is to be asked by Node, which its image does not have.
+    #[error("nothing in the image of the static target `{target}` can ask for `{path}`")]
+    ProbeWithoutNode {
+        /// The target.
+        target: TargetName,
+        /// The path that is to be asked for.
+        path: String,
+    },
     /// The version of Node cannot be understood.
     #[error("`{spec}`, the version of Node in {source_name}, is neither a version nor a range")]
     NodeVersion {
@@ -184,6 +192,7 @@ impl Diagnose for PlanError {
             Self::CommandMissing { .. } => "command-missing",
             Self::ServedFolderMissing { .. } => "served-folder-missing",
             Self::KindUnknown { .. } => "target-kind-unknown",
+            Self::ProbeWithoutNode { .. } => "healthcheck-without-node",
             Self::NodeVersion { .. } => "node-version-invalid",
         }
     }
@@ -257,6 +266,9 @@ impl Diagnose for PlanError {
             Self::KindUnknown { target, .. } => {
                 format!("write `kind = \"service\"` or `kind = \"static\"` under `[target.{target}]` in drydock.toml")
             }
+            Self::ProbeWithoutNode { .. } => "name a command that the image has: `healthcheck = { command = [\"curl\", \
+                                             \"--fail\", \"http://127.0.0.1:8080/\"] }`"
+                .to_owned(),
             Self::NodeVersion { .. } => "write a version such as `24` or `24.16.0`, or a range such as `>=22`".to_owned(),
         })
     }

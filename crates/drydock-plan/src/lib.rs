@@ -6,6 +6,7 @@
 //! - [`subset`]: a workspace of its own for one package and what it needs.
 //! - [`BuildPlan`]: what will be done: [`Stage`]s in dependency order, [`Target`]s, the context's files.
 
+mod bases;
 mod builds;
 mod context;
 mod copies;
@@ -40,11 +41,11 @@ pub use error::PlanError;
 pub use input::check_lockfile;
 pub use launch::Launch;
 pub use model::{
-    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, Healthcheck, ImagePath,
-    ImageRef, InstallPurpose, InstallStage, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId, StageKind,
-    StaticStage, Target, TargetKind, TargetName,
+    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, Healthcheck, ImageCopy,
+    ImagePath, ImageRef, InstallPurpose, InstallStage, Probe, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId,
+    StageKind, StaticStage, Target, TargetKind, TargetName,
 };
 pub use plan::plan;
-pub use settings::{InstallStrategy, PackageSettings, Settings, TargetSettings};
+pub use settings::{CopyFrom, InstallStrategy, PackageSettings, Settings, TargetSettings};
 pub use subset::{Subset, SubsetOptions, subset};
 pub use targets::{FoundTarget, Targets, targets};

@@ -132,6 +132,8 @@ pub struct Stage {
 /// What a stage does.
 #[derive(Debug, Clone)]
 pub enum StageKind {
+    /// An image that others copy from, as it is.
+    Image(ImageRef),
     /// What others begin with.
     Base(BaseStage),
     /// Installs a closure's dependencies.
@@ -151,10 +153,24 @@ pub struct BaseStage {
     pub image: Option<ImageRef>,
     /// The base stage it adds to, otherwise.
     pub from: Option<StageId>,
-    /// Packages of the image's own package manager to add.
+    /// Packages of the image's own package manager to add. `jemalloc` is the allocator, whatever the package that holds
+    /// it is called there.
     pub system_packages: Vec<String>,
+    /// What it takes from other images.
+    pub copies: Vec<ImageCopy>,
     /// Environment to set.
     pub env: IndexMap<String, String>,
+}
+
+/// A file or folder of another image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageCopy {
+    /// The stage that is the image.
+    pub stage: StageId,
+    /// Its place there.
+    pub from: ImagePath,
+    /// Its place here; with `/` at the end, the folder it is put into.
+    pub to: ImagePath,
 }
 
 /// What an install is for.
@@ -286,17 +302,48 @@ pub struct RuntimeStage {
     pub user: String,
     /// The port it listens on.
     pub port: Option<u16>,
+    /// What runs the command, in exec form; nothing when it runs by itself.
+    pub entrypoint: Vec<String>,
     /// The command, in exec form.
     pub command: Vec<String>,
     /// How Docker asks whether it is healthy.
     pub healthcheck: Option<Healthcheck>,
 }
 
-/// How Docker asks a service whether it is healthy: an HTTP GET that must answer 2xx or 3xx.
+/// How Docker asks a service whether it is healthy. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Healthcheck {
-    /// The path, beginning with `/`.
-    pub path: String,
+    /// What is done.
+    pub probe: Probe,
+    /// How often.
+    pub interval: u32,
+    /// How long one may take.
+    pub timeout: u32,
+    /// How long after the start a failure does not count.
+    pub start_period: u32,
+    /// How many failures in a row make a container unhealthy.
+    pub retries: u32,
+}
+
+/// What is done to ask whether a service is healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// A GET by the image's Node, which must be answered by a status below 400.
+    Http {
+        /// The path, beginning with `/`.
+        path: String,
+        /// The port; the one that the service listens on where nothing is said.
+        port: Option<u16>,
+    },
+    /// A command, in exec form, which must exit with 0.
+    Command(Vec<String>),
+}
+
+impl Healthcheck {
+    /// Twice a minute, beginning with half a minute to start in; five seconds for an answer, three times.
+    pub fn new(probe: Probe) -> Self {
+        Self { probe, interval: 30, timeout: 5, start_period: 30, retries: 3 }
+    }
 }
 
 /// A static site's image.
@@ -315,6 +362,8 @@ pub struct StaticStage {
     pub configuration: WorkspacePath,
     /// The port it listens on.
     pub port: u16,
+    /// How Docker asks whether it is healthy; by a command, for there is no Node.
+    pub healthcheck: Option<Healthcheck>,
 }
 
 /// One file of the context.
@@ -350,7 +399,8 @@ impl Stage {
     /// The stages this one begins with or copies from, sorted.
     pub fn needs(&self) -> BTreeSet<&StageId> {
         match &self.kind {
-            StageKind::Base(stage) => stage.from.iter().collect(),
+            StageKind::Image(_) => BTreeSet::new(),
+            StageKind::Base(stage) => stage.from.iter().chain(stage.copies.iter().map(|copy| &copy.stage)).collect(),
             StageKind::Install(stage) => BTreeSet::from([&stage.from]),
             StageKind::Build(stage) => stage.inputs.iter().map(|copy| &copy.stage).chain([&stage.from]).collect(),
             StageKind::Runtime(stage) => stage

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use drydock_diagnostics::{Warning, closest};
 use drydock_lockfile::{DependencyKind, InstallGraph, NativeHint, PackageName, PrunedInstall, WorkspacePath};
 use drydock_workspace::{PackageGraph, PackageManager, SourceFiles, Workspace};
-use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use crate::bases::RuntimeBases;
 use crate::context::Context;
 use crate::error::PlanError;
 use crate::facts::{AllFacts, Facts};
@@ -16,8 +16,8 @@ use crate::input::InstallInput;
 use crate::installs::{Deliverable, Groups, Installer};
 use crate::members::{Member, Members};
 use crate::model::{
-    BaseStage, BuildPlan, Decision, ImagePath, ImageRef, InstallPurpose, InstallStage, Stage, StageId, StageKind,
-    Target, TargetKind, TargetName,
+    BuildPlan, Decision, ImagePath, ImageRef, InstallPurpose, InstallStage, Stage, StageId, StageKind, Target,
+    TargetKind, TargetName,
 };
 use crate::names::{Names, short_names};
 use crate::node;
@@ -57,7 +57,7 @@ pub fn plan(
     let (manifests, linked) = input.manifests(workspace);
     let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
     let installer = Installer { graph: &install_graph, members: &members, settings };
-    let layout = Layout::new(&members, &found, settings, &installer)?;
+    let layout = Layout::new(&members, &found, settings, &image, &installer)?;
 
     let delivered: Vec<Member> = selected.iter().flat_map(|name| delivered(&members, &found.targets[name])).collect();
     let needed = members.needed(delivered);
@@ -139,10 +139,12 @@ impl Planner<'_> {
             .collect();
         let pruned = prune_all(installer, layout, &groups, &production)?;
 
-        let mut stages = Vec::new();
-        let begun: BTreeSet<&StageId> =
-            services.iter().map(|(name, _)| &layout.bases[*name]).chain(groups.iter().map(|_| &layout.base)).collect();
-        bases(image, layout, &begun, &mut stages);
+        let begun: BTreeSet<&StageId> = services
+            .iter()
+            .map(|(name, _)| &layout.bases.of[*name])
+            .chain(groups.iter().map(|_| &layout.base))
+            .collect();
+        let mut stages = layout.bases.stages(image, &layout.base, &begun);
         let mut root_scripts: BTreeMap<&StageId, RootScripts> = BTreeMap::new();
         for group in &groups {
             let group = &layout.groups.all[*group];
@@ -166,12 +168,12 @@ impl Planner<'_> {
             }
             let id = &layout.production_ids[name];
             if emitted.insert(id) {
-                let from = &layout.bases[name];
+                let from = &layout.bases.of[name];
                 let stage = self.install(id, from, InstallPurpose::Production, &production[id], &pruned[id])?;
                 stages.push(stage);
             }
-            let stage =
-                self.runtime(name, target, &Production { id, base: &layout.bases[name], install: &pruned[id] })?;
+            let base = &layout.bases.of[name];
+            let stage = self.runtime(name, target, &Production { id, base, image, install: &pruned[id] })?;
             stages.push(stage);
         }
 
@@ -293,28 +295,6 @@ fn check_root_dependencies(workspace: &Workspace, settings: &Settings) -> Result
     Ok(())
 }
 
-/// The base stages that are begun with, and those these add to.
-fn bases(image: &ImageRef, layout: &Layout, begun: &BTreeSet<&StageId>, stages: &mut Vec<Stage>) {
-    let base = |image: Option<&ImageRef>, from: Option<&StageId>, system_packages: &[String]| {
-        StageKind::Base(BaseStage {
-            image: image.cloned(),
-            from: from.cloned(),
-            system_packages: system_packages.to_vec(),
-            env: IndexMap::new(),
-        })
-    };
-    let others: Vec<&RuntimeBase> = layout.runtime_bases.iter().filter(|other| begun.contains(&other.id)).collect();
-    let on_base = others.iter().any(|other| other.image.is_none());
-    if begun.contains(&layout.base) || on_base {
-        stages.push(Stage { id: layout.base.clone(), kind: base(Some(image), None, &[]), comment: None });
-    }
-    for other in others {
-        let from = other.image.is_none().then_some(&layout.base);
-        let kind = base(other.image.as_ref(), from, &other.system_packages);
-        stages.push(Stage { id: other.id.clone(), kind, comment: None });
-    }
-}
-
 /// The system packages that an install needs and nothing else does.
 pub(crate) fn tools(install: &PrunedInstall) -> BTreeSet<&'static str> {
     let compile = if install.needs_node_gyp() { &NODE_GYP[..] } else { &[] };
@@ -329,6 +309,8 @@ pub(crate) struct Production<'a> {
     pub(crate) id: &'a StageId,
     /// What that stage begins with.
     pub(crate) base: &'a StageId,
+    /// The image that everything begins with where a target names no other.
+    pub(crate) image: &'a ImageRef,
     /// What it installs.
     pub(crate) install: &'a PrunedInstall,
 }
@@ -337,20 +319,11 @@ pub(crate) struct Production<'a> {
 /// settings only.
 struct Layout {
     base: StageId,
-    runtime_bases: Vec<RuntimeBase>,
-    /// By service: the base its lineage begins with.
-    bases: BTreeMap<TargetName, StageId>,
+    bases: RuntimeBases,
     build_ids: BTreeMap<Member, StageId>,
     groups: Groups,
     /// By service.
     production_ids: BTreeMap<TargetName, StageId>,
-}
-
-/// A base for images that need more than, or another than, the common one.
-struct RuntimeBase {
-    id: StageId,
-    image: Option<ImageRef>,
-    system_packages: Vec<String>,
 }
 
 impl Layout {
@@ -358,6 +331,7 @@ impl Layout {
         members: &Members<'_>,
         found: &Targets,
         settings: &Settings,
+        image: &ImageRef,
         installer: &Installer<'_>,
     ) -> Result<Self, PlanError> {
         let mut names = Names::default();
@@ -365,7 +339,7 @@ impl Layout {
             names.take(name.as_str());
         }
         let base = names.stage("base");
-        let (runtime_bases, bases) = runtime_bases(found, settings, &base, &mut names);
+        let bases = RuntimeBases::new(found, settings, image, &base, &mut names);
         let all: BTreeSet<Member> = found.targets.values().flat_map(|target| delivered(members, target)).collect();
         let built: Vec<Member> = members.needed(all).into_iter().filter(|member| members.is_built(*member)).collect();
         let short = short_names(built.iter().map(|member| members.name(*member)));
@@ -377,46 +351,13 @@ impl Layout {
         let mut shared: BTreeMap<(&PackageName, &StageId), StageId> = BTreeMap::new();
         let mut production_ids = BTreeMap::new();
         for (name, target) in &found.targets {
-            let Some(base) = bases.get(name) else { continue };
+            let Some(base) = bases.of.get(name) else { continue };
             let id =
                 shared.entry((&target.package, base)).or_insert_with(|| names.stage(&format!("runtime-deps-{name}")));
             production_ids.insert(name.clone(), id.clone());
         }
-        Ok(Self { base, runtime_bases, bases, build_ids, groups, production_ids })
+        Ok(Self { base, bases, build_ids, groups, production_ids })
     }
-}
-
-/// The bases of services: the common one, or one that adds system packages or begins with another image. Services that
-/// want the same share one.
-fn runtime_bases(
-    found: &Targets,
-    settings: &Settings,
-    base: &StageId,
-    names: &mut Names,
-) -> (Vec<RuntimeBase>, BTreeMap<TargetName, StageId>) {
-    let mut made: Vec<RuntimeBase> = Vec::new();
-    let mut bases = BTreeMap::new();
-    for (name, _) in found.targets.iter().filter(|(_, target)| target.kind == TargetKind::Service) {
-        let configured = settings.targets.get(name);
-        let image = configured.and_then(|target| target.image.clone());
-        let mut system_packages = configured.map(|target| target.system_packages.clone()).unwrap_or_default();
-        system_packages.sort();
-        system_packages.dedup();
-        if image.is_none() && system_packages.is_empty() {
-            bases.insert(name.clone(), base.clone());
-            continue;
-        }
-        let same = made.iter().find(|other| other.image == image && other.system_packages == system_packages);
-        let id = if let Some(other) = same {
-            other.id.clone()
-        } else {
-            let id = names.stage(&format!("runtime-base-{name}"));
-            made.push(RuntimeBase { id: id.clone(), image, system_packages });
-            id
-        };
-        bases.insert(name.clone(), id);
-    }
-    (made, bases)
 }
 
 /// The packages that install together for a target or for assets, each once, by name.

@@ -8,6 +8,7 @@ use drydock_workspace::PackageManager;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use crate::bases::{INIT, has_bash, has_init};
 use crate::context::{cover, outermost};
 use crate::copies::Copies;
 use crate::declared::{Reader, declared};
@@ -21,6 +22,9 @@ use crate::plan::{Planner, Production, ROOT, tools};
 use crate::plug_and_play;
 use crate::script::{self, Script};
 use crate::targets::FoundTarget;
+
+/// Found by the loader of glibc and of musl without a folder, which differs from processor to processor.
+const JEMALLOC_LIBRARY: &str = "libjemalloc.so.2";
 
 /// Who runs services: every image of Node has this user.
 const USER: &str = "node";
@@ -64,6 +68,23 @@ impl Planner<'_> {
             env.insert("NODE_OPTIONS".to_owned(), options);
         }
         env.extend(target.env.clone());
+        if let Some(options) = &configured.node_options {
+            // Beside those without which nothing is found.
+            let before = env.get("NODE_OPTIONS").map(|options| format!("{options} ")).unwrap_or_default();
+            env.insert("NODE_OPTIONS".to_owned(), format!("{before}{options}"));
+        }
+        if matches!(launch.command[0].as_str(), "npm" | "pnpm") {
+            // It would ask the registry, at the latest when it ends.
+            env.insert("npm_config_update_notifier".to_owned(), "false".to_owned());
+            if has_bash(self.settings, name, production.image) {
+                // Debian's sh stays between npm and what it runs, and keeps signals to itself; bash gives its place to the
+                // last command.
+                env.insert("npm_config_script_shell".to_owned(), "/bin/bash".to_owned());
+            }
+        }
+        if configured.jemalloc {
+            env.insert("LD_PRELOAD".to_owned(), JEMALLOC_LIBRARY.to_owned());
+        }
         env.extend(configured.env);
         let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
         let mut setup = self.setup(name, &running, bins.as_ref());
@@ -80,10 +101,34 @@ impl Planner<'_> {
             args: configured.args,
             user: USER.to_owned(),
             port: target.port,
+            entrypoint: self.entrypoint(name, production),
             command: launch.command,
             healthcheck: configured.healthcheck,
         };
         Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None })
+    }
+
+    /// What an image begins its command with. Linux gives no first process the signals that it has no handler for, so
+    /// Node as the first process of a service without handlers would have to be killed; nor does Node collect the
+    /// processes that its children leave behind. An init does both.
+    fn entrypoint(&mut self, name: &TargetName, production: &Production<'_>) -> Vec<String> {
+        let init = has_init(self.settings, name, production.image);
+        let (choice, because) = if init {
+            (INIT, "signals reach what it runs, with or without a handler, and a container stops at once")
+        } else {
+            let asked = self.settings.targets.get(name).and_then(|target| target.init).or(self.settings.init);
+            let because = match asked {
+                Some(_) => "the configuration says so",
+                None => "it is not known whether the image has a package of one; `init = true` says so",
+            };
+            ("none", because)
+        };
+        self.decisions.push(Decision {
+            subject: format!("target {name}: init"),
+            choice: choice.to_owned(),
+            because: because.to_owned(),
+        });
+        if init { vec![INIT.to_owned(), "--".to_owned()] } else { Vec::new() }
     }
 
     /// What runs in an image or is served from it, by name.

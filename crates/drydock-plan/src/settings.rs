@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 use indexmap::IndexMap;
 
-use crate::model::{Healthcheck, ImageRef, TargetKind, TargetName};
+use crate::model::{Healthcheck, ImagePath, ImageRef, TargetKind, TargetName};
 
 /// How packages are grouped into install stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -46,6 +46,8 @@ pub struct Settings {
     /// Whether the package manager judges the input of every install before it installs. npm only: the others' frozen
     /// installs compare manifests and lockfile themselves.
     pub verify_installs: bool,
+    /// Whether services have an init as their first process; where nothing is said, those whose image is known to have one.
+    pub init: Option<bool>,
     /// Whether targets are inferred beside the configured ones.
     pub infer_targets: Option<bool>,
     /// Settings by package.
@@ -106,6 +108,25 @@ pub struct TargetSettings {
     pub args: IndexMap<String, Option<String>>,
     /// How Docker asks whether it is healthy.
     pub healthcheck: Option<Healthcheck>,
+    /// Whether an init is its first process, over the workspace's.
+    pub init: Option<bool>,
+    /// Options of every Node that runs in the image.
+    pub node_options: Option<String>,
+    /// Whether jemalloc is its allocator.
+    pub jemalloc: bool,
+    /// What it takes from other images.
+    pub copy_from: Vec<CopyFrom>,
     /// The image its runtime begins with, over the workspace's.
     pub image: Option<ImageRef>,
+}
+
+/// A file or folder of another image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyFrom {
+    /// The image.
+    pub image: ImageRef,
+    /// Its place there, absolute.
+    pub from: ImagePath,
+    /// Its place here, absolute; with `/` at the end, the folder it is put into.
+    pub to: ImagePath,
 }

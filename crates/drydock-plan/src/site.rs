@@ -4,7 +4,7 @@ use drydock_lockfile::WorkspacePath;
 
 use crate::error::PlanError;
 use crate::members::{Member, key_part};
-use crate::model::{CopySource, ImageRef, Stage, StageId, StageKind, StaticStage, TargetName};
+use crate::model::{CopySource, Healthcheck, ImageRef, Probe, Stage, StageId, StageKind, StaticStage, TargetName};
 use crate::nginx;
 use crate::plan::Planner;
 use crate::targets::FoundTarget;
@@ -29,6 +29,10 @@ impl Planner<'_> {
         let text = nginx::configuration(port, target.site.as_ref().map(|site| site.kind));
         self.context.add_bytes(configuration.clone(), text.into_bytes(), false);
         let configured = self.settings.targets.get(name);
+        let healthcheck = configured.and_then(|target| target.healthcheck.clone());
+        if let Some(Healthcheck { probe: Probe::Http { path, .. }, .. }) = &healthcheck {
+            return Err(PlanError::ProbeWithoutNode { target: name.clone(), path: path.clone() });
+        }
         let stage = StaticStage {
             image: configured
                 .and_then(|target| target.image.clone())
@@ -39,6 +43,7 @@ impl Planner<'_> {
             served,
             configuration,
             port,
+            healthcheck,
         };
         Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Static(stage), comment: None })
     }

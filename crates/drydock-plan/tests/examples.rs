@@ -28,6 +28,9 @@ fn chat_is_one_service_that_holds_its_front_end() {
     insta::assert_snapshot!(stages(&plan), @r#"
     base: base from node:22-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install-api: Build install from base
       for @chat/api, @chat/data-provider, @chat/data-schemas
       input .drydock/install/install-api
@@ -72,7 +75,7 @@ fn chat_is_one_service_that_holds_its_front_end() {
       run npm run build
       writes client/dist
 
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for @chat/api, @chat/api-server, @chat/data-provider, @chat/data-schemas
       input .drydock/install/runtime-deps-api
 
@@ -85,14 +88,16 @@ fn chat_is_one_service_that_holds_its_front_end() {
       copy api
       env NODE_ENV=production PORT=3080
       port 3080
+      entrypoint tini --
       command in api: ["node", "server/index.js"]
     "#);
-    insta::assert_snapshot!(decisions(&plan), @r"
+    insta::assert_snapshot!(decisions(&plan), @"
     node = node:22-bookworm-slim (.nvmrc says `22`)
     install = target (2 installs run at once, each smaller than one for all (119 entries): api (9 entries), client (115 entries))
     target api = service (api/package.json has the script `start`: `node server/index.js`)
     target api: command = node server/index.js (api/package.json has the script `start`: `node server/index.js`)
     target api: port = 3080 (the configuration says so)
+    target api: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
     insta::assert_snapshot!(warnings(&plan), @r#"
     foreign-file: the build of `@chat/client` reads `packages/client/src`, `packages/client/tailwind.preset.cjs` of the package `@chat/ui` (client/tailwind.config.cjs:2, client/tailwind.config.cjs:7)
@@ -154,6 +159,9 @@ fn rag_needs_no_configuration() {
     insta::assert_snapshot!(stages(&plan), @r#"
     base: base from node:24-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install-backend-ingestion: Build install from base
       for backend, ingestion
       input .drydock/install/install-backend-ingestion
@@ -177,7 +185,7 @@ fn rag_needs_no_configuration() {
       run npm run build
       writes src/ingestion/dist
 
-    runtime-deps-backend: Production install from base
+    runtime-deps-backend: Production install from runtime-base
       for backend
       input .drydock/install/runtime-deps-backend
 
@@ -187,12 +195,13 @@ fn rag_needs_no_configuration() {
       env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/backend/node_modules/.bin:/app/node_modules/.bin
       port 3000
+      entrypoint tini --
       command in src/backend: ["fastify", "start", "-l", "info", "dist/app.js"]
 
     frontend: static from nginxinc/nginx-unprivileged:stable-bookworm
       serves src/frontend/dist of build-frontend on 8080
 
-    runtime-deps-ingestion: Production install from base
+    runtime-deps-ingestion: Production install from runtime-base
       for ingestion
       input .drydock/install/runtime-deps-ingestion
 
@@ -202,9 +211,10 @@ fn rag_needs_no_configuration() {
       env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/ingestion/node_modules/.bin:/app/node_modules/.bin
       port 3001
+      entrypoint tini --
       command in src/ingestion: ["fastify", "start", "-l", "info", "dist/app.js", "-p", "3001"]
     "#);
-    insta::assert_snapshot!(decisions(&plan), @r"
+    insta::assert_snapshot!(decisions(&plan), @"
     node = node:24-bookworm-slim (engines.node in package.json says `>=22`, which Node 24 with long-term support meets)
     install = target (2 installs run at once, each smaller than one for all (157 entries): backend and ingestion (109 entries), frontend (51 entries))
     target backend = service (src/backend/package.json has the script `start`: `fastify start -l info dist/app.js`)
@@ -212,12 +222,14 @@ fn rag_needs_no_configuration() {
     target backend: port = 3000 (`fastify` listens on it by default)
     target backend: FASTIFY_ADDRESS = 0.0.0.0 (fastify-cli listens on localhost unless it knows that it is in a container, and only this address can be reached from outside)
     target backend: files = without src, tsconfig.json (its build writes src/backend/dist; these are sources, tests, tools' settings or texts)
+    target backend: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     target frontend = static (it has src/frontend/index.html, and its build is Vite's)
     target ingestion = service (src/ingestion/package.json has the script `start`: `fastify start -l info dist/app.js -p 3001`)
     target ingestion: command = fastify start -l info dist/app.js -p 3001 (src/ingestion/package.json has the script `start`: `fastify start -l info dist/app.js -p 3001`)
     target ingestion: port = 3001 (its command says so)
     target ingestion: FASTIFY_ADDRESS = 0.0.0.0 (fastify-cli listens on localhost unless it knows that it is in a container, and only this address can be reached from outside)
     target ingestion: files = without src, tsconfig.json (its build writes src/ingestion/dist; these are sources, tests, tools' settings or texts)
+    target ingestion: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
     insta::assert_snapshot!(warnings(&plan), @"");
 }

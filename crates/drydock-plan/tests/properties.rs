@@ -108,7 +108,7 @@ fn check_plan(plan: &BuildPlan) {
                 let of_context = runtime.copies.iter().filter(|copy| copy.source == drydock_plan::CopySource::Context);
                 read.extend(of_context.flat_map(|copy| &copy.paths).map(WorkspacePath::as_str));
             }
-            StageKind::Static(_) | StageKind::Base(_) => {}
+            StageKind::Static(_) | StageKind::Image(_) | StageKind::Base(_) => {}
         }
         for path in read {
             assert!(in_context(path), "`{}` copies `{path}`, which the context does not have", stage.id);
@@ -203,6 +203,9 @@ fn librechat_is_planned_in_order() {
     insta::assert_snapshot!(support::stages(&plan), @r#"
     base: base from node:24.16.0-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install: Build install from base
       for @librechat/api, @librechat/data-schemas, librechat-data-provider
       input .drydock/install/install
@@ -227,7 +230,7 @@ fn librechat_is_planned_in_order() {
       run npm run build
       writes packages/api/dist
 
-    runtime-deps-backend: Production install from base
+    runtime-deps-backend: Production install from runtime-base
       for @librechat/api, @librechat/backend, @librechat/data-schemas, librechat-data-provider
       input .drydock/install/runtime-deps-backend
 
@@ -239,13 +242,15 @@ fn librechat_is_planned_in_order() {
       copy api
       env NODE_ENV=production
       port 3000
+      entrypoint tini --
       command in .: ["node", "api/server/index.js"]
     "#);
-    insta::assert_snapshot!(support::decisions(&plan), @r"
+    insta::assert_snapshot!(support::decisions(&plan), @"
     node = node:24.16.0-bookworm-slim (.nvmrc says `24.16.0`)
     install = shared (all that is built serves backend)
     target backend = service (package.json has the script `backend`: `cross-env NODE_ENV=production node api/server/index.js`)
     target backend: command = node api/server/index.js (package.json has the script `backend`: `cross-env NODE_ENV=production node api/server/index.js`)
     target backend: port = 3000 (nothing names its port, and express is most often given this one)
+    target backend: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
 }

@@ -46,6 +46,9 @@ fn what_only_builds_need_never_reaches_an_image() {
     insta::assert_snapshot!(stages(&plan), @r#"
     base: base from node:24-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install: Build install from base
       for api, data, schemas, tools
       input .drydock/install/install
@@ -76,7 +79,7 @@ fn what_only_builds_need_never_reaches_an_image() {
       run npm run build
       writes api/dist
 
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for api, data, schemas
       input .drydock/install/runtime-deps-api
 
@@ -87,15 +90,17 @@ fn what_only_builds_need_never_reaches_an_image() {
       copy api/views
       copy api/dist of build-api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "dist/index.js"]
     "#);
-    insta::assert_snapshot!(decisions(&plan), @r"
+    insta::assert_snapshot!(decisions(&plan), @"
     node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
     install = shared (all that is built serves api)
     target api = service (api/package.json has the script `start`: `node dist/index.js`)
     target api: command = node dist/index.js (api/package.json has the script `start`: `node dist/index.js`)
     target api: port = none (nothing says that it listens)
     target api: files = without jest.config.js, src (its build writes api/dist; these are sources, tests, tools' settings or texts)
+    target api: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
     insta::assert_snapshot!(context(&plan), @r"
     + .drydock/install/install/api/package.json
@@ -137,13 +142,17 @@ fn packages_without_a_build_bring_their_files() {
     insta::assert_snapshot!(plan_of(&monorepo), @r#"
     base: base from node:24-bookworm-slim
 
-    runtime-deps-api: Production install from base
+    runtime-base: base from base
+      system tini
+
+    runtime-deps-api: Production install from runtime-base
       for api, deep, plain
       input .drydock/install/runtime-deps-api
 
     api: service from runtime-deps-api
       copy package.json packages/plain/package.json packages/plain/deep packages/plain/index.js packages/plain/lib api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "index.js"]
     "#);
 }
@@ -160,6 +169,9 @@ fn a_build_that_tells_nothing_is_taken_whole() {
     insta::assert_snapshot!(stages(&plan), @r#"
     base: base from node:24-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install: Build install from base
       for api, lib
       input .drydock/install/install
@@ -175,7 +187,7 @@ fn a_build_that_tells_nothing_is_taken_whole() {
       run npm run build
       writes api
 
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for api, lib
       input .drydock/install/runtime-deps-api
 
@@ -184,6 +196,7 @@ fn a_build_that_tells_nothing_is_taken_whole() {
       copy lib of build-lib
       copy api of build-api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "out.js"]
     "#);
 }
@@ -210,6 +223,9 @@ fn what_manifests_declare_comes_along() {
     insta::assert_snapshot!(plan_of(&monorepo), @r#"
     base: base from node:24-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install: Build install from base
       for api, lib
       input .drydock/install/install
@@ -227,7 +243,7 @@ fn what_manifests_declare_comes_along() {
       run npm run build
       writes api/dist
 
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for api, lib
       input .drydock/install/runtime-deps-api
 
@@ -237,6 +253,7 @@ fn what_manifests_declare_comes_along() {
       copy api
       copy api/dist of build-api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "index.js"]
     "#);
 }
@@ -252,7 +269,10 @@ fn a_command_that_a_dependency_brings_is_found_through_path() {
     insta::assert_snapshot!(run(api().needs(&["fastify-cli", "fastify"])), @r#"
     base: base from node:24-bookworm-slim
 
-    runtime-deps-api: Production install from base
+    runtime-base: base from base
+      system tini
+
+    runtime-deps-api: Production install from runtime-base
       for api
       input .drydock/install/runtime-deps-api
 
@@ -261,12 +281,16 @@ fn a_command_that_a_dependency_brings_is_found_through_path() {
       env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/api/node_modules/.bin:/app/node_modules/.bin
       port 3000
+      entrypoint tini --
       command in src/api: ["fastify", "start", "app.js"]
     "#);
     insta::assert_snapshot!(run(api().needs(&["express"]).develops_with(&["fastify-cli"])), @r#"
     base: base from node:24-bookworm-slim
 
-    runtime-deps-api: Production install from base
+    runtime-base: base from base
+      system tini
+
+    runtime-deps-api: Production install from runtime-base
       for api
       input .drydock/install/runtime-deps-api
 
@@ -275,6 +299,7 @@ fn a_command_that_a_dependency_brings_is_found_through_path() {
       env NODE_ENV=production FASTIFY_ADDRESS=0.0.0.0
       path /app/src/api/node_modules/.bin:/app/node_modules/.bin
       port 3000
+      entrypoint tini --
       command in src/api: ["fastify", "start", "app.js"]
     command-not-installed: `api` runs `fastify`, which no production dependency of `api` brings
       move the package that brings `fastify` from devDependencies to dependencies, and run `npm install`
@@ -299,6 +324,7 @@ fn the_command_of_a_built_package_decides_what_its_image_holds() {
       copy api/package.json package.json api/server.js api/tracing.cjs
       copy api/dist of build-api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "-r", "./tracing.cjs", "dist/index.js"]
     "#);
     insta::assert_snapshot!(api("node server.js"), @r#"
@@ -306,6 +332,7 @@ fn the_command_of_a_built_package_decides_what_its_image_holds() {
       copy package.json api
       copy api/dist of build-api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "server.js"]
     "#);
     insta::assert_snapshot!(api("node build/index.js"), @r#"
@@ -313,6 +340,7 @@ fn the_command_of_a_built_package_decides_what_its_image_holds() {
       copy api/package.json package.json api/server.js api/tracing.cjs
       copy api/build api/dist of build-api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "build/index.js"]
     "#);
 }
@@ -483,6 +511,7 @@ fn settings_reach_their_stages() {
       copy api/dist of build-api
       writable logs
       env NODE_ENV=production LOG=info
+      entrypoint tini --
       command in .: ["node", "api/dist/index.js"]
     "#);
     assert!(!context(&plan).contains("index.test.ts"));
@@ -504,6 +533,9 @@ fn lifecycle_scripts_run_once_the_sources_are_there() {
     insta::assert_snapshot!(plan_of(&monorepo), @r#"
     base: base from node:24-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install: Build install from base
       for api, db
       input .drydock/install/install
@@ -516,7 +548,7 @@ fn lifecycle_scripts_run_once_the_sources_are_there() {
       run npm run build
       writes api/dist
 
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for api, db
       input .drydock/install/runtime-deps-api
 
@@ -525,6 +557,7 @@ fn lifecycle_scripts_run_once_the_sources_are_there() {
       copy api/dist of build-api
       setup api: npm run postinstall
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "dist/index.js"]
     "#);
 }
@@ -548,6 +581,9 @@ fn a_repository_of_one_package_is_planned() {
     insta::assert_snapshot!(stages(&plan), @r#"
     base: base from node:24-bookworm-slim
 
+    runtime-base: base from base
+      system tini
+
     install: Build install from base
       for solo
       input .drydock/install/install
@@ -557,7 +593,7 @@ fn a_repository_of_one_package_is_planned() {
       run npm run build
       writes dist
 
-    runtime-deps-solo: Production install from base
+    runtime-deps-solo: Production install from runtime-base
       for solo
       input .drydock/install/runtime-deps-solo
 
@@ -566,6 +602,7 @@ fn a_repository_of_one_package_is_planned() {
       copy dist of build-solo
       env NODE_ENV=production
       port 3000
+      entrypoint tini --
       command in .: ["node", "dist/index.js"]
     "#);
 }
@@ -668,21 +705,21 @@ fn patches_are_applied_to_what_is_installed() {
         let stages = plan.stages.iter().filter(|stage| matches!(stage.kind, drydock_plan::StageKind::Install(_)));
         format!("{}{}", stages.map(support::stage).collect::<String>(), warnings(&plan))
     };
-    insta::assert_snapshot!(installs(&monorepo("dependencies")), @r"
+    insta::assert_snapshot!(installs(&monorepo("dependencies")), @"
     install: Build install from base
       for lib
       input .drydock/install/install
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for api, lib
       files patches/express+1.0.0.patch
       input .drydock/install/runtime-deps-api
       then ./node_modules/.bin/patch-package
     ");
-    insta::assert_snapshot!(installs(&monorepo("devDependencies")), @r"
+    insta::assert_snapshot!(installs(&monorepo("devDependencies")), @"
     install: Build install from base
       for lib
       input .drydock/install/install
-    runtime-deps-api: Production install from base
+    runtime-deps-api: Production install from runtime-base
       for api, lib
       input .drydock/install/runtime-deps-api
     patches-not-applied: the stage `runtime-deps-api` installs without patch-package, so it applies no `patches/express+1.0.0.patch`
@@ -747,34 +784,41 @@ fn native_addons_bring_their_tools_into_their_install_only() {
     insta::assert_snapshot!(stages(&plan), @r#"
     base: base from node:24-bookworm-slim
 
-    runtime-deps-api: Production install from base
+    runtime-base: base from base
+      system tini
+
+    runtime-deps-api: Production install from runtime-base
       for api
       system g++ make python3
       input .drydock/install/runtime-deps-api
 
-    api: service from base
+    api: service from runtime-base
       copy . of runtime-deps-api
       copy package.json api
       env NODE_ENV=production
+      entrypoint tini --
       command in api: ["node", "index.js"]
 
-    runtime-deps-web: Production install from base
+    runtime-deps-web: Production install from runtime-base
       for web
       input .drydock/install/runtime-deps-web
 
     web: service from runtime-deps-web
       copy package.json web
       env NODE_ENV=production
+      entrypoint tini --
       command in web: ["node", "index.js"]
     "#);
-    insta::assert_snapshot!(decisions(&plan), @r"
+    insta::assert_snapshot!(decisions(&plan), @"
     node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
     stage runtime-deps-api = adds python3, make, g++ (the install compiles bcrypt)
     target api = service (api/package.json has the script `start`: `node index.js`)
     target api: command = node index.js (api/package.json has the script `start`: `node index.js`)
     target api: port = none (nothing says that it listens)
+    target api: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     target web = service (web/package.json has the script `start`: `node index.js`)
     target web: command = node index.js (web/package.json has the script `start`: `node index.js`)
     target web: port = none (nothing says that it listens)
+    target web: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
 }

@@ -278,19 +278,21 @@ fn a_build_by_another_name_is_found_when_something_must_be_built() {
         let plan = support::planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
         format!("{}\n{}", support::decisions(&plan), support::warnings(&plan))
     };
-    insta::assert_snapshot!(plan_of(Monorepo::new([api("fastify start -a 0.0.0.0 -p 4242 dist/app.js").needs(&["fastify-cli"])])), @r"
+    insta::assert_snapshot!(plan_of(Monorepo::new([api("fastify start -a 0.0.0.0 -p 4242 dist/app.js").needs(&["fastify-cli"])])), @"
     node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
     package api: build = build:ts (it has no script `build`, and `dist/app.js`, which its manifest names, must be built)
     install = shared (all that is built serves api)
     target api = service (api/package.json has the script `start`: `fastify start -a 0.0.0.0 -p 4242 dist/app.js`)
     target api: command = fastify start -a 0.0.0.0 -p 4242 dist/app.js (api/package.json has the script `start`: `fastify start -a 0.0.0.0 -p 4242 dist/app.js`)
     target api: port = 4242 (its command says so)
+    target api: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
-    insta::assert_snapshot!(plan_of(Monorepo::new([api("node server.js")]).file("api/server.js", "")), @r"
+    insta::assert_snapshot!(plan_of(Monorepo::new([api("node server.js")]).file("api/server.js", "")), @"
     node = node:24-bookworm-slim (nothing in the workspace says which; the line with long-term support)
     target api = service (api/package.json has the script `start`: `node server.js`)
     target api: command = node server.js (api/package.json has the script `start`: `node server.js`)
     target api: port = none (nothing says that it listens)
+    target api: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
     let unbuilt = Member::new("api", "api").script("start", "node dist/app.js");
     insta::assert_snapshot!(plan_of(Monorepo::new([unbuilt])), @r#"
@@ -298,6 +300,7 @@ fn a_build_by_another_name_is_found_when_something_must_be_built() {
     target api = service (api/package.json has the script `start`: `node dist/app.js`)
     target api: command = node dist/app.js (api/package.json has the script `start`: `node dist/app.js`)
     target api: port = none (nothing says that it listens)
+    target api: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     command-file-missing: the command of `api` runs `api/dist/app.js`, which is not in the tree, and `api` has no build
       name the script that writes it: `build = "…"` under `[package.api]`
     "#);

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use drydock_dockerfile::{Fingerprints, Surroundings, validate};
 use drydock_plan::{
-    BuildPlan, BuildStage, ContextContent, CopySource, InstallPurpose, Stage, StageKind, Target, WorkspacePath,
+    BuildPlan, BuildStage, ContextContent, CopySource, Healthcheck, InstallPurpose, Probe, Stage, StageKind, Target,
+    WorkspacePath,
 };
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -98,11 +99,14 @@ fn target_line(target: &Target, width: usize) -> String {
 /// What a stage does, in one line.
 fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
     match &stage.kind {
-        StageKind::Base(base) => match (&base.image, &base.from) {
-            (Some(image), _) => image.to_string(),
-            (None, Some(from)) => format!("{from} with {}", base.system_packages.join(", ")),
-            (None, None) => String::new(),
-        },
+        StageKind::Image(image) => image.to_string(),
+        StageKind::Base(base) => {
+            let begins = base.image.as_ref().map(ToString::to_string).or(base.from.as_ref().map(ToString::to_string));
+            let copied = base.copies.iter().map(|copy| copy.to.as_str());
+            let more: Vec<&str> = base.system_packages.iter().map(String::as_str).chain(copied).collect();
+            let with = if more.is_empty() { String::new() } else { format!(" with {}", more.join(", ")) };
+            format!("{}{with}", begins.unwrap_or_default())
+        }
         StageKind::Install(install) => {
             let purpose = match install.purpose {
                 InstallPurpose::Build => "for building",
@@ -126,7 +130,7 @@ fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
 /// What a stage begins with and takes.
 fn details(stage: &Stage) -> Vec<String> {
     match &stage.kind {
-        StageKind::Base(_) => Vec::new(),
+        StageKind::Image(_) | StageKind::Base(_) => Vec::new(),
         StageKind::Install(install) => {
             let packages: Vec<&str> = install.packages.iter().map(drydock_plan::PackageName::as_str).collect();
             vec![format!("from {}", install.from), format!("serves {}", packages.join(", "))]
@@ -187,9 +191,13 @@ struct StageDocument<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum KindDocument<'a> {
+    Image {
+        image: &'a str,
+    },
     Base {
         image: Option<&'a str>,
         system_packages: &'a [String],
+        copies: Vec<ImageCopyDocument<'a>>,
     },
     Install {
         purpose: &'static str,
@@ -215,7 +223,9 @@ enum KindDocument<'a> {
         workdir: &'a str,
         user: &'a str,
         port: Option<u16>,
+        entrypoint: &'a [String],
         command: &'a [String],
+        healthcheck: Option<HealthcheckDocument<'a>>,
         args: Vec<&'a str>,
     },
     Static {
@@ -223,7 +233,41 @@ enum KindDocument<'a> {
         image: &'a str,
         served: &'a str,
         port: u16,
+        healthcheck: Option<HealthcheckDocument<'a>>,
     },
+}
+
+/// A file or folder of another image.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ImageCopyDocument<'a> {
+    stage: &'a str,
+    from: &'a str,
+    to: &'a str,
+}
+
+/// Either a path, perhaps with a port of its own, or a command. Times are in seconds.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct HealthcheckDocument<'a> {
+    path: Option<&'a str>,
+    port: Option<u16>,
+    command: Option<&'a [String]>,
+    interval: u32,
+    timeout: u32,
+    start_period: u32,
+    retries: u32,
+}
+
+impl<'a> From<&'a Healthcheck> for HealthcheckDocument<'a> {
+    fn from(check: &'a Healthcheck) -> Self {
+        let (path, port, command) = match &check.probe {
+            Probe::Http { path, port } => (Some(path.as_str()), *port, None),
+            Probe::Command(words) => (None, None, Some(words.as_slice())),
+        };
+        let Healthcheck { interval, timeout, start_period, retries, .. } = *check;
+        Self { path, port, command, interval, timeout, start_period, retries }
+    }
 }
 
 /// Files from a stage; from the context where there is none.
@@ -288,9 +332,19 @@ fn target_document<'a>(target: &'a Target, fingerprints: Option<&Fingerprints>) 
 
 fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> StageDocument<'a> {
     let kind = match &stage.kind {
+        StageKind::Image(image) => KindDocument::Image { image: image.as_str() },
         StageKind::Base(base) => KindDocument::Base {
             image: base.image.as_ref().map(drydock_plan::ImageRef::as_str),
             system_packages: &base.system_packages,
+            copies: base
+                .copies
+                .iter()
+                .map(|copy| ImageCopyDocument {
+                    stage: copy.stage.as_str(),
+                    from: copy.from.as_str(),
+                    to: copy.to.as_str(),
+                })
+                .collect(),
         },
         StageKind::Install(install) => KindDocument::Install {
             purpose: match install.purpose {
@@ -333,7 +387,9 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
             workdir: runtime.workdir.display(),
             user: &runtime.user,
             port: runtime.port,
+            entrypoint: &runtime.entrypoint,
             command: &runtime.command,
+            healthcheck: runtime.healthcheck.as_ref().map(HealthcheckDocument::from),
             args: runtime.args.keys().map(String::as_str).collect(),
         },
         StageKind::Static(site) => KindDocument::Static {
@@ -341,6 +397,7 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
             image: site.image.as_str(),
             served: site.served.display(),
             port: site.port,
+            healthcheck: site.healthcheck.as_ref().map(HealthcheckDocument::from),
         },
     };
     let needs = stage.needs().into_iter().map(drydock_plan::StageId::as_str).collect();

@@ -255,7 +255,7 @@ fn arguments_of(stage: &Stage) -> Vec<&str> {
     match &stage.kind {
         StageKind::Build(build) => build.args.keys().map(String::as_str).collect(),
         StageKind::Runtime(runtime) => runtime.args.keys().map(String::as_str).collect(),
-        StageKind::Base(_) | StageKind::Install(_) | StageKind::Static(_) => Vec::new(),
+        StageKind::Image(_) | StageKind::Base(_) | StageKind::Install(_) | StageKind::Static(_) => Vec::new(),
     }
 }
 
@@ -312,7 +312,7 @@ fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Se
                     secrets.insert(id.clone(), SecretSource::Env(name));
                 }
             }
-            StageKind::Base(_) | StageKind::Runtime(_) | StageKind::Static(_) => {}
+            StageKind::Image(_) | StageKind::Base(_) | StageKind::Runtime(_) | StageKind::Static(_) => {}
         }
     }
     Ok(secrets.into_iter().map(|(id, source)| Secret { id, source }).collect())
@@ -362,7 +362,9 @@ fn origins(plan: &BuildPlan) -> BTreeMap<String, StageOrigin> {
 fn origin(stage: &Stage) -> StageOrigin {
     let id = stage.id.as_str().to_owned();
     match &stage.kind {
-        StageKind::Base(_) => StageOrigin { kind: RowKind::Base, label: id, package: None, by_hand: None },
+        StageKind::Image(_) | StageKind::Base(_) => {
+            StageOrigin { kind: RowKind::Base, label: id, package: None, by_hand: None }
+        }
         StageKind::Install(install) => {
             let command = install.manager.command();
             let by_hand = match install.purpose {

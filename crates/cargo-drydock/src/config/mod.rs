@@ -8,6 +8,7 @@ mod commit;
 mod error;
 mod image;
 mod read;
+mod service;
 mod source;
 mod value;
 

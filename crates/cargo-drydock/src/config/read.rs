@@ -1,9 +1,7 @@
 //! The keys of the configuration.
 
 use drydock_lockfile::{Lifecycle, PackageName, ProductionMode};
-use drydock_plan::{
-    Healthcheck, ImageRef, InstallStrategy, PackageSettings, Settings, TargetKind, TargetName, TargetSettings,
-};
+use drydock_plan::{ImageRef, InstallStrategy, PackageSettings, Settings, TargetKind, TargetName, TargetSettings};
 use toml::de::{DeTable, DeValue};
 
 use super::command::{SplitError, split};
@@ -24,6 +22,7 @@ pub(crate) const WORKSPACE: &[&str] = &[
     "lifecycle",
     "env",
     "infer-targets",
+    "init",
     "registry",
     "tags",
     "labels",
@@ -53,6 +52,10 @@ pub(crate) const TARGET: &[&str] = &[
     "system-packages",
     "args",
     "healthcheck",
+    "init",
+    "node-options",
+    "jemalloc",
+    "copy-from",
     "image",
     "weight",
     "registry",
@@ -151,6 +154,7 @@ impl Reader {
                 "lifecycle" => settings.root_lifecycle = self.lifecycle(value),
                 "env" => settings.env = self.environment("env", value),
                 "infer-targets" => settings.infer_targets = self.boolean("infer-targets", value),
+                "init" => settings.init = self.init(value),
                 _ => self.unknown(key, "`[workspace]`", WORKSPACE),
             }
         }
@@ -218,7 +222,7 @@ impl Reader {
                     settings.kind = self.choice("kind", value, &choices);
                 }
                 "skip" => settings.skip = self.boolean("skip", value).unwrap_or_default(),
-                "command" => settings.command = self.command(value),
+                "command" => settings.command = self.command("command", value),
                 "workdir" => settings.workdir = self.path("workdir", value),
                 "port" => settings.port = self.port("port", value),
                 "env" => settings.env = self.environment("env", value),
@@ -228,6 +232,10 @@ impl Reader {
                 "system-packages" => settings.system_packages = self.system_packages(value),
                 "args" => settings.args = self.arguments("args", value),
                 "healthcheck" => settings.healthcheck = self.healthcheck(value),
+                "init" => settings.init = self.init(value),
+                "node-options" => settings.node_options = self.node_options(value),
+                "jemalloc" => settings.jemalloc = self.boolean("jemalloc", value).unwrap_or_default(),
+                "copy-from" => settings.copy_from = self.copies(value),
                 "image" => settings.image = self.image("image", value),
                 "weight" => {
                     if let Some(weight) = self.weight(value) {
@@ -242,7 +250,7 @@ impl Reader {
     }
 
     /// A reference to an image. BuildKit judges its grammar; what would break out of the Dockerfile's line does not pass.
-    fn image(&mut self, key: &str, value: &Value<'_>) -> Option<ImageRef> {
+    pub(super) fn image(&mut self, key: &str, value: &Value<'_>) -> Option<ImageRef> {
         let text = self.text(key, value)?;
         if text.starts_with('-') || text.chars().any(|character| character.is_whitespace() || character.is_control()) {
             let message = format!("`{}` is not a reference to an image", text.escape_debug());
@@ -252,16 +260,16 @@ impl Reader {
         Some(ImageRef::new(&text))
     }
 
-    fn command(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+    pub(super) fn command(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
         if value.get_ref().is_array() {
-            let words = self.texts("command", value);
+            let words = self.texts(key, value);
             if words.is_empty() {
-                self.wrong_value(value.span(), "`command` is empty", "name the program and its arguments");
+                self.wrong_value(value.span(), format!("`{key}` is empty"), "name the program and its arguments");
                 return None;
             }
             return Some(words);
         }
-        let line = self.text("command", value)?;
+        let line = self.text(key, value)?;
         let help = match split(&line) {
             Ok(words) if !words.is_empty() => return Some(words),
             Ok(_) => "name the program and its arguments".to_owned(),
@@ -272,7 +280,7 @@ impl Reader {
                 )
             }
         };
-        self.wrong_value(value.span(), "`command` is not a program and its arguments", help);
+        self.wrong_value(value.span(), format!("`{key}` is not a program and its arguments"), help);
         None
     }
 
@@ -290,16 +298,6 @@ impl Reader {
             }
         }
         names
-    }
-
-    fn healthcheck(&mut self, value: &Value<'_>) -> Option<Healthcheck> {
-        let path = self.text("healthcheck", value)?;
-        if !path.starts_with('/') || path.chars().any(|other| other.is_control() || other.is_whitespace()) {
-            let message = "`healthcheck` must be the path of a URL";
-            self.wrong_value(value.span(), message, "begin with `/`, like `/health`");
-            return None;
-        }
-        Some(Healthcheck { path })
     }
 }
 

@@ -36,6 +36,7 @@ fn every_documented_key_is_read() {
         lifecycle = "skip"
         env = { CI = true, HEAP = 4096, NAME = "x" }
         infer-targets = false
+        init = false
         registry = "ghcr.io/acme/"
         tags = ["{target}:{git.short}"]
         labels = { "org.example.team" = "shop" }
@@ -74,6 +75,10 @@ fn every_documented_key_is_read() {
         system-packages = ["tini", "libjemalloc2=5.3.0-1"]
         args = { COMMIT = "unknown" }
         healthcheck = "/health"
+        init = "tini"
+        node-options = ["--max-old-space-size=512", "--title=the api"]
+        jemalloc = true
+        copy-from = [{ image = "ghcr.io/astral-sh/uv:0.6.13", from = "/uv", to = "/usr/local/bin/" }]
         image = "node:22"
         weight = 3
         tags = []

@@ -112,7 +112,7 @@ fn subject(
         (package.into_iter().collect(), Some(name.clone()))
     };
     match &stage.kind {
-        StageKind::Base(_) => (BTreeSet::new(), None),
+        StageKind::Image(_) | StageKind::Base(_) => (BTreeSet::new(), None),
         StageKind::Install(install) => (install.packages.clone(), None),
         StageKind::Build(build) => (BTreeSet::from([build.package.clone()]), None),
         StageKind::Runtime(runtime) => of_target(&runtime.target),
@@ -159,6 +159,7 @@ impl<'p> Lowering<'p> {
 
     fn stage(&self, stage: &'p Stage) -> syntax::Stage {
         let (base, instructions) = match &stage.kind {
+            StageKind::Image(image) => (self.image_base(image), Vec::new()),
             StageKind::Base(base) => self.base(stage, base),
             StageKind::Install(install) => (self.stage_base(&install.from), self.install(install)),
             StageKind::Build(build) => (self.stage_base(&build.from), self.build(build)),
@@ -202,6 +203,13 @@ impl<'p> Lowering<'p> {
         };
         // Packages first: a new variable is no reason to install them again, and may refer to what they bring.
         instructions.extend(self.system_packages(&stage.id, &base.system_packages));
+        instructions.extend(base.copies.iter().map(|copy| {
+            Instruction::Copy(Copy {
+                from: Some(stage_name(&copy.stage)),
+                sources: vec![copy.from.as_str().to_owned()],
+                destination: copy.to.as_str().to_owned(),
+            })
+        }));
         instructions.extend(env(env_pairs(&base.env)));
         if base.image.is_some() {
             let managers = self.managers(&stage.id);
@@ -238,7 +246,7 @@ impl<'p> Lowering<'p> {
                 StageKind::Install(install) => Some(&install.from),
                 StageKind::Build(build) => Some(&build.from),
                 StageKind::Runtime(runtime) => Some(&runtime.from),
-                StageKind::Static(_) => None,
+                StageKind::Image(_) | StageKind::Static(_) => None,
             };
             from.and_then(|id| self.stages.get(id).copied())
         })
@@ -312,6 +320,7 @@ fn image_arguments(plan: &BuildPlan) -> IndexMap<&ImageRef, Variable> {
     let mut uses: IndexMap<&ImageRef, usize> = IndexMap::new();
     for stage in &plan.stages {
         let image = match &stage.kind {
+            StageKind::Image(image) => Some(image),
             StageKind::Base(base) => base.image.as_ref(),
             StageKind::Static(site) => Some(&site.image),
             StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) => None,

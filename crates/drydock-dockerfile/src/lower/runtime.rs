@@ -1,6 +1,6 @@
 //! Stages that are images: services and static sites.
 
-use drydock_plan::{CopySource, ImagePath, RuntimeStage, StaticStage, WorkspacePath};
+use drydock_plan::{CopySource, ImagePath, Probe, RuntimeStage, StaticStage, WorkspacePath};
 
 use super::{Lowering, arguments, env, env_pairs, line, run, stage_name, variable};
 use crate::generated::relocate;
@@ -41,10 +41,10 @@ impl Lowering<'_> {
         self.change_directory(&mut directory, &runtime.workdir, &mut instructions);
         instructions.push(Instruction::User(line(&runtime.user)));
         instructions.extend(runtime.port.map(Instruction::Expose));
-        if let Some(healthcheck) = &runtime.healthcheck {
-            instructions.push(healthcheck_of(runtime.port, &healthcheck.path));
+        instructions.extend(runtime.healthcheck.as_ref().map(|check| healthcheck(runtime.port, check)));
+        if !runtime.entrypoint.is_empty() {
+            instructions.push(Instruction::Entrypoint(runtime.entrypoint.clone()));
         }
-        instructions.extend(self.entrypoint(runtime));
         instructions.push(Instruction::Cmd(runtime.command.clone()));
         instructions
     }
@@ -54,7 +54,7 @@ impl Lowering<'_> {
             CopySource::Context => (None, relocate(&site.served, self.generated).display().to_owned()),
             CopySource::Stage(stage) => (Some(stage_name(stage)), self.in_image(&site.served)),
         };
-        vec![
+        let mut instructions = vec![
             Instruction::Copy(Copy {
                 from: None,
                 sources: vec![relocate(&site.configuration, self.generated).as_str().to_owned()],
@@ -62,7 +62,9 @@ impl Lowering<'_> {
             }),
             Instruction::Copy(Copy { from, sources: vec![source], destination: SITE_FILES.to_owned() }),
             Instruction::Expose(site.port),
-        ]
+        ];
+        instructions.extend(site.healthcheck.as_ref().map(|check| healthcheck(Some(site.port), check)));
+        instructions
     }
 
     /// The folders the image's user writes to; everything else stays root's.
@@ -78,32 +80,35 @@ impl Lowering<'_> {
         words.extend(runtime.writable.iter().map(|path| self.in_image(path)));
         Some(run(Command::new(words)))
     }
+}
 
-    /// `tini` reaps and passes on signals where the image has it.
-    fn entrypoint(&self, runtime: &RuntimeStage) -> Option<Instruction> {
-        let mut installed = self.bases(&runtime.from).flat_map(|base| &base.system_packages);
-        installed
-            .any(|package| package == "tini")
-            .then(|| Instruction::Entrypoint(vec!["tini".to_owned(), "--".to_owned()]))
-    }
+fn healthcheck(port: Option<u16>, check: &drydock_plan::Healthcheck) -> Instruction {
+    let command = match &check.probe {
+        Probe::Http { path, port: own } => vec!["node".to_owned(), "-e".to_owned(), fetch(port, *own, path)],
+        Probe::Command(words) => words.clone(),
+    };
+    Instruction::Healthcheck(Healthcheck {
+        interval: check.interval,
+        timeout: check.timeout,
+        start_period: check.start_period,
+        retries: check.retries,
+        command,
+    })
 }
 
 /// Asks the service by HTTP with the Node that runs it: an image needs no further tool. An answer below 400 is good;
-/// a redirection is not followed, for it may lead to another host.
-fn healthcheck_of(port: Option<u16>, path: &str) -> Instruction {
-    let port = port.unwrap_or(3000);
-    let script = format!(
-        "fetch('http://127.0.0.1:'+(process.env.PORT||{port})+{},{{redirect:'manual'}})\
+/// a redirection is not followed, for it may lead to another host. Where the port is the one that the service listens
+/// on, a container that is given another by `PORT` is asked there.
+fn fetch(listens: Option<u16>, asked: Option<u16>, path: &str) -> String {
+    let address = match asked {
+        Some(port) => format!("'http://127.0.0.1:{port}'"),
+        None => format!("'http://127.0.0.1:'+(process.env.PORT||{})", listens.unwrap_or(3000)),
+    };
+    format!(
+        "fetch({address}+{},{{redirect:'manual'}})\
          .then(r=>process.exit(r.status<400?0:1),()=>process.exit(1))",
         javascript_string(path)
-    );
-    Instruction::Healthcheck(Healthcheck {
-        interval: 30,
-        timeout: 5,
-        start_period: 30,
-        retries: 3,
-        command: vec!["node".to_owned(), "-e".to_owned(), script],
-    })
+    )
 }
 
 /// A JSON string is a string of JavaScript; single quotes read better inside the JSON around it.

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use drydock_plan::{
-    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Healthcheck, ImagePath, ImageRef,
-    InstallPurpose, InstallStage, PackageManager, PackageName, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId,
-    StageKind, StaticStage, Target, TargetKind, TargetName, WorkspacePath,
+    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Healthcheck, ImageCopy, ImagePath,
+    ImageRef, InstallPurpose, InstallStage, PackageManager, PackageName, Probe, RuntimeCopy, RuntimeStage, Stage,
+    StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName, WorkspacePath,
 };
 use indexmap::IndexMap;
 
@@ -52,7 +52,13 @@ pub(crate) fn stage(name: &str, kind: StageKind) -> Stage {
 }
 
 pub(crate) fn base(image: &str) -> BaseStage {
-    BaseStage { image: Some(ImageRef::new(image)), from: None, system_packages: Vec::new(), env: IndexMap::new() }
+    BaseStage {
+        image: Some(ImageRef::new(image)),
+        from: None,
+        system_packages: Vec::new(),
+        copies: Vec::new(),
+        env: IndexMap::new(),
+    }
 }
 
 pub(crate) fn install(from: &str, purpose: InstallPurpose, input: &str, packages: &[&str]) -> InstallStage {
@@ -106,6 +112,7 @@ pub(crate) fn runtime(from: &str, target: &str, workdir: &str) -> RuntimeStage {
         args: IndexMap::new(),
         user: "node".to_owned(),
         port: None,
+        entrypoint: Vec::new(),
         command: strings(&["node", "index.js"]),
         healthcheck: None,
     }
@@ -182,7 +189,8 @@ fn chat_images() -> Vec<Stage> {
     let base = BaseStage {
         image: None,
         from: Some(id("base")),
-        system_packages: strings(&["libjemalloc2", "tini"]),
+        system_packages: strings(&["jemalloc", "tini"]),
+        copies: vec![ImageCopy { stage: id("uv"), from: ImagePath::new("/uv"), to: ImagePath::new("/usr/local/bin/") }],
         env: map(&[("LD_PRELOAD", "libjemalloc.so.2")]),
     };
     let mut prod = install("base-api", InstallPurpose::Production, ".drydock/install/api-prod", &["@chat/api-server"]);
@@ -206,7 +214,8 @@ fn chat_images() -> Vec<Stage> {
     api.args = arguments(&[("BUILD_COMMIT", None), ("BUILD_DATE", Some("never"))]);
     api.port = Some(3080);
     api.command = strings(&["node", "server/index.js"]);
-    api.healthcheck = Some(Healthcheck { path: "/health".to_owned() });
+    api.entrypoint = strings(&["tini", "--"]);
+    api.healthcheck = Some(Healthcheck::new(Probe::Http { path: "/health".to_owned(), port: None }));
     let site = |name: &str, source: CopySource, served: &str| {
         StageKind::Static(StaticStage {
             image: ImageRef::new("nginxinc/nginx-unprivileged:stable-bookworm"),
@@ -215,9 +224,11 @@ fn chat_images() -> Vec<Stage> {
             served: path(served),
             configuration: path(&format!(".drydock/static/{name}.conf")),
             port: 8080,
+            healthcheck: None,
         })
     };
     vec![
+        stage("uv", StageKind::Image(ImageRef::new("ghcr.io/astral-sh/uv:0.6.13"))),
         stage("base-api", StageKind::Base(base)),
         stage("prod-api", StageKind::Install(prod)),
         stage("api", StageKind::Runtime(api)),

@@ -56,8 +56,10 @@ pub(crate) fn stage(stage: &Stage) -> String {
         }
     };
     let head = match &stage.kind {
+        StageKind::Image(image) => format!("image {image}"),
         StageKind::Base(base) => {
             line("system", base.system_packages.join(" "));
+            base.copies.iter().for_each(|copy| line("copy", format!("{} of {} to {}", copy.from, copy.stage, copy.to)));
             let from = base.image.as_ref().map(ToString::to_string).or(base.from.as_ref().map(ToString::to_string));
             format!("base from {}", from.unwrap())
         }
@@ -88,6 +90,7 @@ pub(crate) fn stage(stage: &Stage) -> String {
             line("env", env.join(" "));
             line("path", runtime.path.iter().map(ToString::to_string).collect::<Vec<_>>().join(":"));
             line("port", runtime.port.map(|port| port.to_string()).unwrap_or_default());
+            line("entrypoint", runtime.entrypoint.join(" "));
             line("command", format!("in {}: {:?}", runtime.workdir, runtime.command));
             format!("service from {}", runtime.from)
         }
