@@ -38,7 +38,7 @@ fn no_daemon_is_a_finding() {
     ----- stdout -----
             Fine workspace    2 packages of npm, no configuration
             Fine lockfile     package-lock.json, in step with every package.json
-            Fine targets      1 service in 5 stages
+            Fine targets      1 service in 6 stages
             Fine imports      every import of a package is declared
             Fine context      4 source files that builds may see
             Fine scripts      0 scripts, none with Windows line endings
@@ -111,7 +111,7 @@ fn fixes_go_into_the_configuration_and_are_used() {
     ----- stdout -----
             Fine workspace    2 packages of npm, configured in drydock.toml
             Fine lockfile     package-lock.json, in step with every package.json
-            Fine targets      1 service in 3 stages
+            Fine targets      1 service in 4 stages
         Doubtful imports      1 edge between packages without a declaration
             Fine context      4 source files that builds may see
             Fine scripts      0 scripts, none with Windows line endings
