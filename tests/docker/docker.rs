@@ -74,11 +74,18 @@ pub(crate) struct Container {
 impl Container {
     /// Starts an image with `port` published on a free port of this machine.
     pub(crate) fn start(image: &str, port: u16) -> Self {
+        Self::start_with(image, port, &[])
+    }
+
+    /// The same, with further options of `docker run`.
+    pub(crate) fn start_with(image: &str, port: u16, options: &[&str]) -> Self {
         let name = format!("drydock-test-{}", nonce());
         let address = "127.0.0.1:0".parse().expect("an address");
         // Made before the container is there, so that one that starts and then fails is removed too.
         let mut container = Self { name, address };
-        docker(&["run", "--detach", "--name", &container.name, "--publish", &format!("127.0.0.1::{port}"), image]);
+        let publish = format!("127.0.0.1::{port}");
+        let run = ["run", "--detach", "--name", &container.name, "--publish", &publish];
+        docker(&[&run, options, &[image]].concat());
         let published = docker(&["port", &container.name, &port.to_string()]);
         container.address = published.lines().next().and_then(|line| line.parse().ok()).expect("a published port");
         container

@@ -14,6 +14,7 @@ mod npm;
 mod registry;
 mod relay;
 
+mod dev;
 mod doctor;
 mod examples;
 mod failure;

@@ -157,6 +157,7 @@ fn targets_tell_what_led_to_them() {
     exit_code: 0
     ----- stdout -----
     api  service  @acme/api  node server.js, port 3000
+      developed in api-dev, when it is named: node --watch server.js on port 3000
       service, because api/package.json has the script `start`: `node server.js`
       command: node server.js, because api/package.json has the script `start`: `node server.js`
       port: 3000, because api/server.js:2 takes it when PORT is not set

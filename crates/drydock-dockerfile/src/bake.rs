@@ -106,7 +106,7 @@ impl<'p> Needs<'p> {
             let Some(stage) = stages.get(id).filter(|_| seen.insert(id)) else { continue };
             open.extend(stage.needs());
             match &stage.kind {
-                StageKind::Image(_) | StageKind::Base(_) | StageKind::Static(_) => {}
+                StageKind::Image(_) | StageKind::Base(_) | StageKind::Static(_) | StageKind::Dev(_) => {}
                 StageKind::Install(install) => {
                     needs.npmrc |= install.npmrc_secret;
                     needs.secrets.extend(install.npmrc_variables.iter().map(String::as_str));

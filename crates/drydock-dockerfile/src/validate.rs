@@ -1,7 +1,7 @@
 //! Finds what a Dockerfile cannot say before it is written.
 
 use drydock_plan::{
-    BaseStage, BuildPlan, BuildStage, ImageRef, InstallStage, RuntimeStage, Stage, StageKind, WorkspacePath,
+    BaseStage, BuildPlan, BuildStage, DevStage, ImageRef, InstallStage, RuntimeStage, Stage, StageKind, WorkspacePath,
 };
 use indexmap::IndexMap;
 
@@ -23,6 +23,7 @@ fn validate_stage(stage: &Stage) -> Result<(), DockerfileError> {
         StageKind::Build(build) => validate_build(build),
         StageKind::Runtime(runtime) => validate_runtime(runtime),
         StageKind::Static(site) => image(stage, &site.image),
+        StageKind::Dev(dev) => validate_dev(dev),
     }
 }
 
@@ -59,6 +60,13 @@ fn validate_runtime(runtime: &RuntimeStage) -> Result<(), DockerfileError> {
     arguments(&runtime.args, &place)?;
     line(&runtime.user, || format!("the user of {place}"))?;
     runtime.setup.iter().map(|(directory, _)| directory).chain([&runtime.workdir]).try_for_each(folder)
+}
+
+fn validate_dev(dev: &DevStage) -> Result<(), DockerfileError> {
+    let place = format!("target `{}`", dev.target);
+    environment(&dev.env, &place)?;
+    line(&dev.user, || format!("the user of {place}"))?;
+    dev.setup.iter().map(|(directory, _)| directory).chain([&dev.workdir]).try_for_each(folder)
 }
 
 /// Environment that is said by ENV.

@@ -92,7 +92,7 @@ fn from_scratch(stage: &str, instructions: Vec<Instruction>) -> Stage {
 }
 
 fn copy(from: Option<&str>, sources: Vec<String>, destination: &str) -> Instruction {
-    Instruction::Copy(Copy { from: from.map(name), sources, destination: destination.to_owned() })
+    Instruction::Copy(Copy { from: from.map(name), owner: None, sources, destination: destination.to_owned() })
 }
 
 fn one_stage(stage: Stage) -> Syntax {

@@ -126,13 +126,13 @@ impl Planner<'_> {
         self.members.holding(path) == Some(member) && self.facts[&member].files_within(path).next().is_some()
     }
 
-    fn lifecycle_of(&self, member: Member) -> Vec<lifecycle::Step> {
+    pub(crate) fn lifecycle_of(&self, member: Member) -> Vec<lifecycle::Step> {
         let policy = self.members.settings(member).and_then(|settings| settings.lifecycle);
         lifecycle::before_build(self.members.package(member), self.workspace.manager, policy)
     }
 
     /// Adds what the build of `member` reads outside its folder: by the settings, by its configuration files.
-    fn elsewhere(&mut self, member: Member, reads: &mut BTreeSet<WorkspacePath>) -> Result<(), PlanError> {
+    pub(crate) fn elsewhere(&mut self, member: Member, reads: &mut BTreeSet<WorkspacePath>) -> Result<(), PlanError> {
         for path in &self.settings.root_files {
             self.context.add_configured(path, || "workspace.root-files".to_owned())?;
             reads.insert(path.clone());

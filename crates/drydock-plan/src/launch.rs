@@ -82,7 +82,7 @@ pub(crate) fn configured(command: &[String], workdir: WorkspacePath) -> Launch {
     launch(simple, workdir, "the configuration says so".to_owned())
 }
 
-fn launch(simple: Simple, workdir: WorkspacePath, because: String) -> Launch {
+pub(crate) fn launch(simple: Simple, workdir: WorkspacePath, because: String) -> Launch {
     let entry = script::node_entry(&simple.words).and_then(|index| workdir.join(&simple.words[index]).ok());
     let program = &simple.words[0];
     Launch {
@@ -130,7 +130,7 @@ fn from_scripts(workspace: &Workspace, package: &Package) -> Option<Launch> {
 }
 
 /// `npm start --workspace=NAME` at the root, for scripts that only a shell can run.
-fn through_manager(workspace: &Workspace, package: &Package, script: &str, told: &str, why: &str) -> Launch {
+pub(crate) fn through_manager(workspace: &Workspace, package: &Package, script: &str, told: &str, why: &str) -> Launch {
     let name = package.name.as_str();
     let run: Vec<String> = match (workspace.manager, package.path.is_root()) {
         (PackageManager::Npm, true) => vec!["npm".into(), "run".into(), script.into()],
@@ -222,7 +222,7 @@ fn runs(package: &Package, words: &[String]) -> bool {
 }
 
 /// `npx next start` without the `npx`.
-fn without_runner(mut simple: Simple) -> Simple {
+pub(crate) fn without_runner(mut simple: Simple) -> Simple {
     let words: Vec<&str> = simple.words.iter().map(String::as_str).collect();
     let skip = match words.as_slice() {
         ["npx" | "bunx", program, ..] if !program.starts_with('-') => 1,

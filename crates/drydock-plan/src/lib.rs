@@ -11,6 +11,7 @@ mod builds;
 mod context;
 mod copies;
 mod declared;
+mod dev;
 mod error;
 mod facts;
 mod input;
@@ -35,17 +36,18 @@ mod site;
 mod subset;
 mod targets;
 
+pub use dev::Dev;
 pub use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 pub use drydock_workspace::PackageManager;
 pub use error::PlanError;
 pub use input::check_lockfile;
 pub use launch::Launch;
 pub use model::{
-    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, Healthcheck, ImageCopy,
-    ImagePath, ImageRef, InstallPurpose, InstallStage, Probe, RuntimeCopy, RuntimeStage, Stage, StageCopy, StageId,
-    StageKind, StaticStage, Target, TargetKind, TargetName,
+    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, DevSource, DevStage,
+    Healthcheck, ImageCopy, ImagePath, ImageRef, InstallPurpose, InstallStage, Probe, RuntimeCopy, RuntimeStage, Stage,
+    StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName,
 };
 pub use plan::plan;
-pub use settings::{CopyFrom, InstallStrategy, PackageSettings, Settings, TargetSettings};
+pub use settings::{CopyFrom, DevSettings, InstallStrategy, PackageSettings, Settings, TargetSettings};
 pub use subset::{Subset, SubsetOptions, subset};
 pub use targets::{FoundTarget, Targets, targets};

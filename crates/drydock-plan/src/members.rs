@@ -198,6 +198,16 @@ impl<'a> Members<'a> {
         reached
     }
 
+    /// The members whose files are there while `member` is developed, itself among them.
+    pub(crate) fn developed(&self, member: Member) -> BTreeSet<Member> {
+        if !self.is_built(member) {
+            return self.running([member]);
+        }
+        let mut members = self.inputs(member);
+        members.insert(member);
+        members
+    }
+
     /// The names of some members.
     pub(crate) fn names(&self, members: &BTreeSet<Member>) -> BTreeSet<PackageName> {
         members.iter().map(|member| self.name(*member).clone()).collect()

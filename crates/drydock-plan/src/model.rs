@@ -105,6 +105,8 @@ pub enum TargetKind {
     Service,
     /// Files served by a web server.
     Static,
+    /// A service or site while it is developed.
+    Dev,
 }
 
 /// Something that was chosen or inferred.
@@ -144,6 +146,8 @@ pub enum StageKind {
     Runtime(RuntimeStage),
     /// A static site's image.
     Static(StaticStage),
+    /// The image in which a target is developed.
+    Dev(DevStage),
 }
 
 /// The head of a lineage: an image, or another base with more in it.
@@ -366,6 +370,60 @@ pub struct StaticStage {
     pub healthcheck: Option<Healthcheck>,
 }
 
+/// The image in which a target is developed: everything that is installed, and the sources, which a bind mount or a
+/// watcher of Compose replaces while it runs.
+#[derive(Debug, Clone)]
+pub struct DevStage {
+    /// The install it begins with.
+    pub from: StageId,
+    /// The target.
+    pub target: TargetName,
+    /// The target that is developed in it.
+    pub of: TargetName,
+    /// The package that is developed.
+    pub package: PackageName,
+    /// Packages of the image's own package manager.
+    pub system_packages: Vec<String>,
+    /// Folders that its user owns, beside all files of the workspace.
+    pub owned: Vec<WorkspacePath>,
+    /// What it holds beside `node_modules`, owned by its user.
+    pub copies: Vec<RuntimeCopy>,
+    /// Commands that run once the files are there, before the user is set, in order: folder and exec form.
+    pub setup: Vec<(WorkspacePath, Vec<String>)>,
+    /// The folder its command runs in.
+    pub workdir: WorkspacePath,
+    /// Environment.
+    pub env: IndexMap<String, String>,
+    /// Folders to put before those of PATH.
+    pub path: Vec<ImagePath>,
+    /// Who runs it.
+    pub user: String,
+    /// The port it listens on.
+    pub port: Option<u16>,
+    /// What runs the command, in exec form; nothing when it runs by itself.
+    pub entrypoint: Vec<String>,
+    /// The command, in exec form.
+    pub command: Vec<String>,
+    /// How Docker asks whether it is healthy.
+    pub healthcheck: Option<Healthcheck>,
+    /// The packages whose sources it holds, in the order in which they are built.
+    pub sources: Vec<DevSource>,
+    /// Folders of installed packages, which may be there: what is mounted over a package's folder must leave these as
+    /// they are in the image.
+    pub modules: Vec<WorkspacePath>,
+}
+
+/// The sources of one package in a dev image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevSource {
+    /// The package.
+    pub package: PackageName,
+    /// Its folder.
+    pub directory: WorkspacePath,
+    /// Its files and folders, each at the same place in the image.
+    pub files: Vec<WorkspacePath>,
+}
+
 /// One file of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextFile {
@@ -403,19 +461,19 @@ impl Stage {
             StageKind::Base(stage) => stage.from.iter().chain(stage.copies.iter().map(|copy| &copy.stage)).collect(),
             StageKind::Install(stage) => BTreeSet::from([&stage.from]),
             StageKind::Build(stage) => stage.inputs.iter().map(|copy| &copy.stage).chain([&stage.from]).collect(),
-            StageKind::Runtime(stage) => stage
-                .copies
-                .iter()
-                .filter_map(|copy| match &copy.source {
-                    CopySource::Context => None,
-                    CopySource::Stage(id) => Some(id),
-                })
-                .chain([&stage.from])
-                .collect(),
+            StageKind::Runtime(stage) => copied_stages(&stage.copies).chain([&stage.from]).collect(),
+            StageKind::Dev(stage) => copied_stages(&stage.copies).chain([&stage.from]).collect(),
             StageKind::Static(stage) => match &stage.source {
                 CopySource::Context => BTreeSet::new(),
                 CopySource::Stage(id) => BTreeSet::from([id]),
             },
         }
     }
+}
+
+fn copied_stages(copies: &[RuntimeCopy]) -> impl Iterator<Item = &StageId> {
+    copies.iter().filter_map(|copy| match &copy.source {
+        CopySource::Context => None,
+        CopySource::Stage(id) => Some(id),
+    })
 }

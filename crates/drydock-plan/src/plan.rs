@@ -24,7 +24,7 @@ use crate::node;
 use crate::patches::patches;
 use crate::root_scripts::RootScripts;
 use crate::settings::Settings;
-use crate::targets::{self, FoundTarget, Targets};
+use crate::targets::{self, FoundTarget, Selected, Targets};
 
 /// Where the workspace root lies in every image.
 pub(crate) const ROOT: &str = "/app";
@@ -59,8 +59,12 @@ pub fn plan(
     let installer = Installer { graph: &install_graph, members: &members, settings };
     let layout = Layout::new(&members, &found, settings, &image, &installer)?;
 
-    let delivered: Vec<Member> = selected.iter().flat_map(|name| delivered(&members, &found.targets[name])).collect();
-    let needed = members.needed(delivered);
+    let images = selected.images.iter().flat_map(|name| delivered(&members, &found.targets[name]));
+    let devs = selected.devs.iter().flat_map(|name| built_for_dev(&members, &found.targets[name]));
+    let wanted = members.needed(images.chain(devs));
+    // What is developed is in its image as it is.
+    let developed = selected.devs.iter().filter_map(|name| own(&members, &found.targets[name]));
+    let needed: BTreeSet<Member> = wanted.iter().copied().chain(developed).collect();
     let order = graph.topological(&members.names(&needed), &|name| {
         members.find(name.as_str()).is_some_and(|member| members.is_built(member))
     })?;
@@ -80,7 +84,7 @@ pub fn plan(
         members: &members,
         settings,
         facts,
-        builds: order.iter().copied().filter(|member| members.is_built(*member)).collect(),
+        builds: wanted.into_iter().filter(|member| members.is_built(*member)).collect(),
         rank,
         build_ids: &layout.build_ids,
         context: Context::new(&sources),
@@ -122,12 +126,19 @@ impl Planner<'_> {
         layout: &Layout,
         installer: &Installer<'_>,
         found: &Targets,
-        selected: &BTreeSet<TargetName>,
+        selected: &Selected,
         order: &[Member],
     ) -> Result<BuildPlan, PlanError> {
-        let builds: Vec<Member> = order.iter().copied().filter(|member| self.members.is_built(*member)).collect();
-        let groups: BTreeSet<usize> = builds.iter().map(|member| layout.groups.of[member]).collect();
+        let builds: Vec<Member> = order.iter().copied().filter(|member| self.builds.contains(member)).collect();
+        let dev_installs: BTreeMap<&TargetName, &DevInstall> =
+            selected.devs.iter().map(|name| (name, &layout.dev_installs[name])).collect();
+        let of_devs = dev_installs.values().filter_map(|install| match install {
+            DevInstall::Group(group) => Some(*group),
+            DevInstall::Own { .. } => None,
+        });
+        let groups: BTreeSet<usize> = builds.iter().map(|member| layout.groups.of[member]).chain(of_devs).collect();
         let services: Vec<(&TargetName, &FoundTarget)> = selected
+            .images
             .iter()
             .map(|name| (name, &found.targets[name]))
             .filter(|(_, target)| target.kind == TargetKind::Service)
@@ -137,12 +148,13 @@ impl Planner<'_> {
             .iter()
             .map(|(name, target)| (&layout.production_ids[*name], self.members.running(own(self.members, target))))
             .collect();
-        let pruned = prune_all(installer, layout, &groups, &production)?;
+        let pruned = prune_all(installer, layout, &groups, &dev_installs, &production)?;
 
         let begun: BTreeSet<&StageId> = services
             .iter()
             .map(|(name, _)| &layout.bases.of[*name])
             .chain(groups.iter().map(|_| &layout.base))
+            .chain(dev_installs.values().map(|_| &layout.base))
             .collect();
         let mut stages = layout.bases.stages(image, &layout.base, &begun);
         let mut root_scripts: BTreeMap<&StageId, RootScripts> = BTreeMap::new();
@@ -159,7 +171,7 @@ impl Planner<'_> {
             stages.push(stage);
         }
         let mut emitted: BTreeSet<&StageId> = BTreeSet::new();
-        for name in selected {
+        for name in &selected.images {
             let target = &found.targets[name];
             if target.kind == TargetKind::Static {
                 let stage = self.site(name, target)?;
@@ -177,8 +189,25 @@ impl Planner<'_> {
             stages.push(stage);
         }
 
-        let targets = selected.iter().map(|name| self.target(name, &found.targets[name])).collect();
-        let decisions = self.ordered_decisions(layout, found, selected);
+        for (name, install) in &dev_installs {
+            let target = &found.targets[*name];
+            let id = match install {
+                DevInstall::Group(group) => &layout.groups.all[*group].id,
+                DevInstall::Own { id, members } => {
+                    root_scripts.insert(id, self.root_scripts(&pruned[id])?);
+                    let stage = self.install(id, &layout.base, InstallPurpose::Build, members, &pruned[id])?;
+                    stages.push(stage);
+                    id
+                }
+            };
+            let stage = self.dev(name, target, id, image, &root_scripts[id])?;
+            stages.push(stage);
+        }
+
+        let images = selected.images.iter().map(|name| self.target(name, &found.targets[name]));
+        let devs = selected.devs.iter().filter_map(|name| self.dev_target(&found.targets[name]));
+        let targets = images.chain(devs).collect();
+        let decisions = self.ordered_decisions(layout, found, &selected.images);
         let mut said = BTreeSet::new();
         self.warnings.retain(|warning| said.insert((warning.code, warning.message.clone())));
         Ok(BuildPlan {
@@ -218,6 +247,20 @@ impl Planner<'_> {
             packages: self.packages_of(target),
             port: target.port,
         }
+    }
+
+    fn dev_target(&self, target: &FoundTarget) -> Option<Target> {
+        let dev = target.dev.as_ref()?;
+        let mut packages = self.members.names(&self.members.developed(own(self.members, target)?));
+        packages.extend(target.assets.iter().cloned());
+        Some(Target {
+            name: dev.name.clone(),
+            kind: TargetKind::Dev,
+            package: target.package.clone(),
+            stage: StageId::new(dev.name.as_str()),
+            packages,
+            port: dev.port,
+        })
     }
 
     fn install(
@@ -324,6 +367,21 @@ struct Layout {
     groups: Groups,
     /// By service.
     production_ids: BTreeMap<TargetName, StageId>,
+    /// By target that can be developed.
+    dev_installs: BTreeMap<TargetName, DevInstall>,
+}
+
+/// What a dev image begins with.
+enum DevInstall {
+    /// The install that its package is built with.
+    Group(usize),
+    /// One of its own, because its package is not built.
+    Own {
+        /// Its stage.
+        id: StageId,
+        /// The members whose closure it installs.
+        members: BTreeSet<Member>,
+    },
 }
 
 impl Layout {
@@ -335,7 +393,8 @@ impl Layout {
         installer: &Installer<'_>,
     ) -> Result<Self, PlanError> {
         let mut names = Names::default();
-        for name in found.targets.keys() {
+        let devs = || found.targets.iter().filter_map(|(name, target)| Some((name, target, target.dev.as_ref()?)));
+        for name in found.targets.keys().chain(devs().map(|(.., dev)| &dev.name)) {
             names.take(name.as_str());
         }
         let base = names.stage("base");
@@ -356,7 +415,16 @@ impl Layout {
                 shared.entry((&target.package, base)).or_insert_with(|| names.stage(&format!("runtime-deps-{name}")));
             production_ids.insert(name.clone(), id.clone());
         }
-        Ok(Self { base, bases, build_ids, groups, production_ids })
+        let mut dev_installs = BTreeMap::new();
+        for (name, target, dev) in devs() {
+            let Some(own) = own(members, target) else { continue };
+            let install = groups.of.get(&own).copied().map(DevInstall::Group).unwrap_or_else(|| DevInstall::Own {
+                id: names.stage(&format!("install-{}", dev.name)),
+                members: members.developed(own),
+            });
+            dev_installs.insert(name.clone(), install);
+        }
+        Ok(Self { base, bases, build_ids, groups, production_ids, dev_installs })
     }
 }
 
@@ -386,6 +454,14 @@ fn delivered(members: &Members<'_>, target: &FoundTarget) -> Vec<Member> {
     own(members, target).into_iter().chain(assets).collect()
 }
 
+/// The packages that must be built for a target's dev image.
+fn built_for_dev(members: &Members<'_>, target: &FoundTarget) -> Vec<Member> {
+    let Some(own) = own(members, target) else { return Vec::new() };
+    let assets = target.assets.iter().filter_map(|asset| members.find(asset.as_str()));
+    let itself = target.dev.as_ref().is_some_and(|dev| dev.built).then_some(own);
+    members.developed(own).into_iter().filter(|member| *member != own).chain(assets).chain(itself).collect()
+}
+
 fn own(members: &Members<'_>, target: &FoundTarget) -> Option<Member> {
     members.find(target.package.as_str())
 }
@@ -395,14 +471,20 @@ fn prune_all(
     installer: &Installer<'_>,
     layout: &Layout,
     groups: &BTreeSet<usize>,
+    devs: &BTreeMap<&TargetName, &DevInstall>,
     production: &BTreeMap<&StageId, BTreeSet<Member>>,
 ) -> Result<BTreeMap<StageId, PrunedInstall>, PlanError> {
     let builds = groups.iter().map(|group| {
         let group = &layout.groups.all[*group];
         (group.id.clone(), installer.build_selection(&group.members))
     });
+    let devs = devs.values().filter_map(|install| match install {
+        DevInstall::Group(_) => None,
+        DevInstall::Own { id, members } => Some((id.clone(), installer.build_selection(members))),
+    });
     let runs = production.iter().map(|(id, members)| ((*id).clone(), installer.production_selection(members)));
     builds
+        .chain(devs)
         .chain(runs)
         .collect::<Vec<_>>()
         .into_par_iter()

@@ -27,7 +27,7 @@ use crate::targets::FoundTarget;
 const JEMALLOC_LIBRARY: &str = "libjemalloc.so.2";
 
 /// Who runs services: every image of Node has this user.
-const USER: &str = "node";
+pub(crate) const USER: &str = "node";
 
 impl Planner<'_> {
     /// The image of a service.
@@ -136,7 +136,7 @@ impl Planner<'_> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
         let mut packages = match target.kind {
             TargetKind::Service => self.members.names(&self.members.running([own])),
-            TargetKind::Static => BTreeSet::from([target.package.clone()]),
+            TargetKind::Static | TargetKind::Dev => BTreeSet::from([target.package.clone()]),
         };
         packages.extend(target.assets.iter().cloned());
         packages
@@ -177,7 +177,7 @@ impl Planner<'_> {
         }
     }
 
-    fn asset(&mut self, member: Member, copies: &mut Copies) {
+    pub(crate) fn asset(&mut self, member: Member, copies: &mut Copies) {
         if let Some(id) = self.build_ids.get(&member) {
             copies.add(CopySource::Stage(id.clone()), self.outputs(member));
         } else {
@@ -187,7 +187,7 @@ impl Planner<'_> {
     }
 
     /// A file that the settings put into an image: from the tree, or from the build that writes it.
-    fn configured_file(
+    pub(crate) fn configured_file(
         &mut self,
         name: &TargetName,
         path: &WorkspacePath,
@@ -417,7 +417,7 @@ impl Planner<'_> {
     }
 
     /// Where the commands that dependencies bring are linked.
-    fn command_folders(&self, own: Member) -> Vec<ImagePath> {
+    pub(crate) fn command_folders(&self, own: Member) -> Vec<ImagePath> {
         let path = self.members.path(own);
         let mut folders = Vec::new();
         if !path.is_root() {

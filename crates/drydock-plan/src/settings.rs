@@ -116,6 +116,8 @@ pub struct TargetSettings {
     pub jemalloc: bool,
     /// What it takes from other images.
     pub copy_from: Vec<CopyFrom>,
+    /// How it is developed.
+    pub dev: Option<DevSettings>,
     /// The image its runtime begins with, over the workspace's.
     pub image: Option<ImageRef>,
 }
@@ -129,4 +131,15 @@ pub struct CopyFrom {
     pub from: ImagePath,
     /// Its place here, absolute; with `/` at the end, the folder it is put into.
     pub to: ImagePath,
+}
+
+/// How a target is developed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DevSettings {
+    /// True makes no dev image of it.
+    pub skip: bool,
+    /// The command, in exec form, run in the package's folder.
+    pub command: Option<Vec<String>>,
+    /// The port it listens on.
+    pub port: Option<u16>,
 }

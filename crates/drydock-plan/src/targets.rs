@@ -9,6 +9,7 @@ use drydock_workspace::{PackageGraph, Workspace};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use crate::dev::{self, Dev};
 use crate::error::PlanError;
 use crate::launch::{self, Launch, Strength};
 use crate::listen;
@@ -24,6 +25,15 @@ pub struct Targets {
     pub targets: BTreeMap<TargetName, FoundTarget>,
     /// Packages that are no target, and why not, by name.
     pub others: BTreeMap<PackageName, String>,
+}
+
+/// The images that a selection means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Selected {
+    /// Targets.
+    pub(crate) images: BTreeSet<TargetName>,
+    /// Targets whose dev images are meant.
+    pub(crate) devs: BTreeSet<TargetName>,
 }
 
 /// One image that can be built, before it is planned.
@@ -45,6 +55,8 @@ pub struct FoundTarget {
     pub port: Option<u16>,
     /// What it sets beside what the settings say: what its script sets, and what makes it reachable.
     pub env: IndexMap<String, String>,
+    /// How it is developed; its image is built when it is named.
+    pub dev: Option<Dev>,
     /// What was chosen, and why.
     pub decisions: Vec<Decision>,
 }
@@ -106,7 +118,15 @@ pub(crate) fn find(workspace: &Workspace, members: &Members<'_>, settings: &Sett
             found.targets.insert(name, target);
         }
     }
+    let mut names = Names::default();
+    for name in found.targets.keys() {
+        names.take(name.as_str());
+    }
     for (name, target) in &mut found.targets {
+        let member = members.find(target.package.as_str()).expect("targets are members");
+        let dev_name = TargetName::new(&names.take(&format!("{name}-dev")));
+        let configured = settings.targets.get(name).and_then(|target| target.dev.as_ref());
+        target.dev = dev::find(workspace, members.package(member), &dev_name, target, configured)?;
         for decision in &mut target.decisions {
             decision.subject = if decision.subject.is_empty() {
                 format!("target {name}")
@@ -119,19 +139,20 @@ pub(crate) fn find(workspace: &Workspace, members: &Members<'_>, settings: &Sett
 }
 
 impl Targets {
-    /// The targets that `names` mean: all when there are none, else those with these names, or of these packages.
-    pub(crate) fn select(&self, names: &[String], members: &Members<'_>) -> Result<BTreeSet<TargetName>, PlanError> {
+    /// The images that `names` mean: all targets when there are none, else those with these names, or of these packages.
+    /// Dev images are meant by their own names only.
+    pub(crate) fn select(&self, names: &[String], members: &Members<'_>) -> Result<Selected, PlanError> {
         if self.targets.is_empty() && names.is_empty() {
             let notes = self.others.iter().map(|(package, why)| format!("`{package}`: {why}")).collect();
             return Err(PlanError::NoTargets { notes });
         }
         if names.is_empty() {
-            return Ok(self.targets.keys().cloned().collect());
+            return Ok(Selected { images: self.targets.keys().cloned().collect(), devs: BTreeSet::new() });
         }
-        let mut selected = BTreeSet::new();
+        let mut selected = Selected::default();
         for name in names {
             if self.targets.contains_key(name.as_str()) {
-                selected.insert(TargetName::new(name));
+                selected.images.insert(TargetName::new(name));
                 continue;
             }
             let of_package: Vec<&TargetName> = self
@@ -141,7 +162,12 @@ impl Targets {
                 .map(|(target, _)| target)
                 .collect();
             if !of_package.is_empty() {
-                selected.extend(of_package.into_iter().cloned());
+                selected.images.extend(of_package.into_iter().cloned());
+                continue;
+            }
+            let developed = self.targets.iter().find(|(_, target)| dev_name(target).is_some_and(|dev| dev == name));
+            if let Some((of, _)) = developed {
+                selected.devs.insert(of.clone());
                 continue;
             }
             if let Some(member) = members.find(name) {
@@ -156,7 +182,8 @@ impl Targets {
                     part_of: part_of.map(|(target, _)| target.clone()).collect(),
                 });
             }
-            let targets = self.targets.keys().map(TargetName::as_str);
+            let devs = self.targets.values().filter_map(dev_name);
+            let targets = self.targets.keys().map(TargetName::as_str).chain(devs);
             let packages = self.targets.values().map(|target| target.package.as_str());
             return Err(PlanError::UnknownTarget {
                 name: name.clone(),
@@ -224,6 +251,7 @@ fn configured(
         site: facts.site.clone(),
         port: None,
         env: IndexMap::new(),
+        dev: None,
         decisions: vec![decision("", kind_word(kind), because)],
     };
     if kind == TargetKind::Service {
@@ -267,6 +295,7 @@ fn inferred_target(
         site: facts.site.clone(),
         port: None,
         env: IndexMap::new(),
+        dev: None,
         decisions: vec![decision("", kind_word(kind), because.to_owned())],
     };
     match (kind, &facts.launch) {
@@ -382,8 +411,13 @@ fn decision(subject: &str, choice: &str, because: String) -> Decision {
     Decision { subject: subject.to_owned(), choice: choice.to_owned(), because }
 }
 
+fn dev_name(target: &FoundTarget) -> Option<&str> {
+    target.dev.as_ref().map(|dev| dev.name.as_str())
+}
+
 fn kind_word(kind: TargetKind) -> &'static str {
     match kind {
+        TargetKind::Dev => "dev",
         TargetKind::Service => "service",
         TargetKind::Static => "static",
     }

@@ -58,6 +58,7 @@ fn kind(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Service => "service",
         TargetKind::Static => "static",
+        TargetKind::Dev => "dev",
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use drydock_dockerfile::{Fingerprints, Surroundings, validate};
 use drydock_plan::{
-    BuildPlan, BuildStage, ContextContent, CopySource, Healthcheck, InstallPurpose, Probe, Stage, StageKind, Target,
-    WorkspacePath,
+    BuildPlan, BuildStage, ContextContent, CopySource, Healthcheck, InstallPurpose, Probe, RuntimeCopy, Stage, StageId,
+    StageKind, Target, WorkspacePath,
 };
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -119,6 +119,7 @@ fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
             let outputs = paths(&build.outputs);
             format!("{} {FAINT}in {} → {outputs}{FAINT:#}", build.command.join(" "), build.directory)
         }
+        StageKind::Dev(dev) => format!("{} {FAINT}as {}{FAINT:#}", dev.command.join(" "), dev.user),
         StageKind::Runtime(runtime) => format!("{} {FAINT}as {}{FAINT:#}", runtime.command.join(" "), runtime.user),
         StageKind::Static(site) => {
             let root = plan.root.as_str();
@@ -143,18 +144,21 @@ fn details(stage: &Stage) -> Vec<String> {
             lines.extend(inputs.iter().map(|input| format!("from {}: {}", input.stage, paths(&input.paths))));
             lines
         }
-        StageKind::Runtime(runtime) => {
-            let copies = runtime.copies.iter().map(|copy| match &copy.source {
-                CopySource::Context => format!("files: {}", paths(&copy.paths)),
-                CopySource::Stage(stage) => format!("from {stage}: {}", paths(&copy.paths)),
-            });
-            std::iter::once(format!("from {}", runtime.from)).chain(copies).collect()
-        }
+        StageKind::Runtime(runtime) => from_and_copies(&runtime.from, &runtime.copies),
+        StageKind::Dev(dev) => from_and_copies(&dev.from, &dev.copies),
         StageKind::Static(site) => match &site.source {
             CopySource::Context => vec![format!("files: {}", site.served)],
             CopySource::Stage(stage) => vec![format!("from {stage}: {}", site.served)],
         },
     }
+}
+
+fn from_and_copies(from: &StageId, copies: &[RuntimeCopy]) -> Vec<String> {
+    let copies = copies.iter().map(|copy| match &copy.source {
+        CopySource::Context => format!("files: {}", paths(&copy.paths)),
+        CopySource::Stage(stage) => format!("from {stage}: {}", paths(&copy.paths)),
+    });
+    std::iter::once(format!("from {from}")).chain(copies).collect()
 }
 
 fn paths(paths: &[WorkspacePath]) -> String {
@@ -228,6 +232,20 @@ enum KindDocument<'a> {
         healthcheck: Option<HealthcheckDocument<'a>>,
         args: Vec<&'a str>,
     },
+    Dev {
+        target: &'a str,
+        of: &'a str,
+        package: &'a str,
+        copies: Vec<CopyDocument<'a>>,
+        workdir: &'a str,
+        user: &'a str,
+        port: Option<u16>,
+        entrypoint: &'a [String],
+        command: &'a [String],
+        healthcheck: Option<HealthcheckDocument<'a>>,
+        sources: Vec<SourceDocument<'a>>,
+        modules: Vec<&'a str>,
+    },
     Static {
         target: &'a str,
         image: &'a str,
@@ -235,6 +253,15 @@ enum KindDocument<'a> {
         port: u16,
         healthcheck: Option<HealthcheckDocument<'a>>,
     },
+}
+
+/// The sources of one package.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SourceDocument<'a> {
+    package: &'a str,
+    directory: &'a str,
+    files: Vec<&'a str>,
 }
 
 /// A file or folder of another image.
@@ -373,17 +400,7 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
         },
         StageKind::Runtime(runtime) => KindDocument::Runtime {
             target: runtime.target.as_str(),
-            copies: runtime
-                .copies
-                .iter()
-                .map(|copy| CopyDocument {
-                    stage: match &copy.source {
-                        CopySource::Context => None,
-                        CopySource::Stage(stage) => Some(stage.as_str()),
-                    },
-                    paths: shown(&copy.paths),
-                })
-                .collect(),
+            copies: copy_documents(&runtime.copies),
             workdir: runtime.workdir.display(),
             user: &runtime.user,
             port: runtime.port,
@@ -391,6 +408,28 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
             command: &runtime.command,
             healthcheck: runtime.healthcheck.as_ref().map(HealthcheckDocument::from),
             args: runtime.args.keys().map(String::as_str).collect(),
+        },
+        StageKind::Dev(dev) => KindDocument::Dev {
+            target: dev.target.as_str(),
+            of: dev.of.as_str(),
+            package: dev.package.as_str(),
+            copies: copy_documents(&dev.copies),
+            workdir: dev.workdir.display(),
+            user: &dev.user,
+            port: dev.port,
+            entrypoint: &dev.entrypoint,
+            command: &dev.command,
+            healthcheck: dev.healthcheck.as_ref().map(HealthcheckDocument::from),
+            sources: dev
+                .sources
+                .iter()
+                .map(|source| SourceDocument {
+                    package: source.package.as_str(),
+                    directory: source.directory.display(),
+                    files: shown(&source.files),
+                })
+                .collect(),
+            modules: shown(&dev.modules),
         },
         StageKind::Static(site) => KindDocument::Static {
             target: site.target.as_str(),
@@ -403,6 +442,17 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
     let needs = stage.needs().into_iter().map(drydock_plan::StageId::as_str).collect();
     let fingerprint = fingerprints.and_then(|all| all.stage(&stage.id)).map(|stage| stage.fingerprint.to_string());
     StageDocument { name: stage.id.as_str(), fingerprint, needs, kind }
+}
+
+fn copy_documents(copies: &[RuntimeCopy]) -> Vec<CopyDocument<'_>> {
+    let documents = copies.iter().map(|copy| CopyDocument {
+        stage: match &copy.source {
+            CopySource::Context => None,
+            CopySource::Stage(stage) => Some(stage.as_str()),
+        },
+        paths: shown(&copy.paths),
+    });
+    documents.collect()
 }
 
 fn shown(paths: &[WorkspacePath]) -> Vec<&str> {

@@ -255,7 +255,9 @@ fn arguments_of(stage: &Stage) -> Vec<&str> {
     match &stage.kind {
         StageKind::Build(build) => build.args.keys().map(String::as_str).collect(),
         StageKind::Runtime(runtime) => runtime.args.keys().map(String::as_str).collect(),
-        StageKind::Image(_) | StageKind::Base(_) | StageKind::Install(_) | StageKind::Static(_) => Vec::new(),
+        StageKind::Image(_) | StageKind::Base(_) | StageKind::Install(_) | StageKind::Static(_) | StageKind::Dev(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -312,7 +314,11 @@ fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Se
                     secrets.insert(id.clone(), SecretSource::Env(name));
                 }
             }
-            StageKind::Image(_) | StageKind::Base(_) | StageKind::Runtime(_) | StageKind::Static(_) => {}
+            StageKind::Image(_)
+            | StageKind::Base(_)
+            | StageKind::Runtime(_)
+            | StageKind::Static(_)
+            | StageKind::Dev(_) => {}
         }
     }
     Ok(secrets.into_iter().map(|(id, source)| Secret { id, source }).collect())
@@ -384,6 +390,10 @@ fn origin(stage: &Stage) -> StageOrigin {
         }
         StageKind::Runtime(runtime) => {
             let label = runtime.target.as_str().to_owned();
+            StageOrigin { kind: RowKind::Target, label, package: None, by_hand: None }
+        }
+        StageKind::Dev(dev) => {
+            let label = dev.target.as_str().to_owned();
             StageOrigin { kind: RowKind::Target, label, package: None, by_hand: None }
         }
         StageKind::Static(site) => {

@@ -33,6 +33,10 @@ fn human(found: &Targets, verbose: bool) -> String {
     let mut text = String::new();
     for (name, target) in &found.targets {
         let facts = facts(target);
+        let dev = target.dev.as_ref().map(|dev| {
+            let port = dev.port.map(|port| format!(" on port {port}")).unwrap_or_default();
+            format!("{}{FAINT}, when it is named: {}{port}{FAINT:#}", dev.name, dev.launch.command.join(" "))
+        });
         let line = format!(
             "{}  {:<7}  {}  {FAINT}{facts}{FAINT:#}",
             units::pad(name.as_str(), names),
@@ -40,6 +44,9 @@ fn human(found: &Targets, verbose: bool) -> String {
             units::pad(target.package.as_str(), packages),
         );
         push(&mut text, line.trim_end());
+        for dev in dev.iter().filter(|_| verbose) {
+            push(&mut text, &format!("  developed in {dev}"));
+        }
         for decision in target.decisions.iter().filter(|_| verbose) {
             let Decision { subject, choice, because } = decision;
             let subject = subject.strip_prefix(&format!("target {name}")).unwrap_or(subject);
@@ -63,6 +70,7 @@ fn facts(target: &FoundTarget) -> String {
     let port = target.port.map(|port| format!("port {port}"));
     let what = match target.kind {
         TargetKind::Service => target.launch.as_ref().map(|launch| launch.command.join(" ")),
+        TargetKind::Dev => None,
         TargetKind::Static => target.site.as_ref().map(|site| format!("serves {}", site.directory)),
     };
     let assets = (!target.assets.is_empty()).then(|| {
@@ -95,7 +103,17 @@ struct TargetDocument<'a> {
     workdir: Option<&'a str>,
     served: Option<&'a str>,
     assets: Vec<&'a str>,
+    dev: Option<DevDocument<'a>>,
     decisions: Vec<DecisionDocument<'a>>,
+}
+
+/// How a target is developed.
+#[derive(Serialize)]
+struct DevDocument<'a> {
+    name: &'a str,
+    port: Option<u16>,
+    command: &'a [String],
+    workdir: &'a str,
 }
 
 #[derive(Serialize)]
@@ -130,6 +148,12 @@ fn json(found: &Targets) -> String {
         workdir: target.launch.as_ref().map(|launch| launch.workdir.display()),
         served: target.site.as_ref().map(|site| site.directory.display()),
         assets: target.assets.iter().map(drydock_plan::PackageName::as_str).collect(),
+        dev: target.dev.as_ref().map(|dev| DevDocument {
+            name: dev.name.as_str(),
+            port: dev.port,
+            command: &dev.launch.command,
+            workdir: dev.launch.workdir.display(),
+        }),
         decisions: target.decisions.iter().map(DecisionDocument::from).collect(),
     });
     let others = found.others.iter().map(|(package, why)| OtherDocument { package: package.as_str(), why });

@@ -56,6 +56,7 @@ pub(crate) const TARGET: &[&str] = &[
     "node-options",
     "jemalloc",
     "copy-from",
+    "dev",
     "image",
     "weight",
     "registry",
@@ -236,6 +237,7 @@ impl Reader {
                 "node-options" => settings.node_options = self.node_options(value),
                 "jemalloc" => settings.jemalloc = self.boolean("jemalloc", value).unwrap_or_default(),
                 "copy-from" => settings.copy_from = self.copies(value),
+                "dev" => settings.dev = self.dev(value),
                 "image" => settings.image = self.image("image", value),
                 "weight" => {
                     if let Some(weight) = self.weight(value) {

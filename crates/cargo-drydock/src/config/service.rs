@@ -1,6 +1,6 @@
 //! The keys that say how a service runs: its init, its health, what it has beside its own files.
 
-use drydock_plan::{CopyFrom, Healthcheck, ImagePath, Probe};
+use drydock_plan::{CopyFrom, DevSettings, Healthcheck, ImagePath, Probe};
 use toml::de::DeValue;
 
 use super::value::{Reader, Value};
@@ -10,6 +10,9 @@ const HEALTHCHECK: &[&str] = &["path", "port", "command", "interval", "timeout",
 
 /// The keys of one of `copy-from`.
 const COPY_FROM: &[&str] = &["image", "from", "to"];
+
+/// The keys of `dev`.
+const DEV: &[&str] = &["command", "port"];
 
 impl Reader {
     /// `true`, `false`, or the init by its name.
@@ -150,6 +153,23 @@ impl Reader {
             }
         }
         copies
+    }
+
+    /// `false`, or a table.
+    pub(super) fn dev(&mut self, value: &Value<'_>) -> Option<DevSettings> {
+        if !value.get_ref().is_table() {
+            let wanted = self.boolean("dev", value)?;
+            return Some(DevSettings { skip: !wanted, ..DevSettings::default() });
+        }
+        let mut dev = DevSettings::default();
+        for (key, value) in self.table("dev", value)? {
+            match &**key.get_ref() {
+                "command" => dev.command = self.command("dev.command", value),
+                "port" => dev.port = self.port("dev.port", value),
+                _ => self.unknown(key, "`dev`", DEV),
+            }
+        }
+        Some(dev)
     }
 
     /// An absolute path inside an image.

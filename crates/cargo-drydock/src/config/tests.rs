@@ -78,6 +78,7 @@ fn every_documented_key_is_read() {
         init = "tini"
         node-options = ["--max-old-space-size=512", "--title=the api"]
         jemalloc = true
+        dev = { command = "node --watch index.js", port = 9229 }
         copy-from = [{ image = "ghcr.io/astral-sh/uv:0.6.13", from = "/uv", to = "/usr/local/bin/" }]
         image = "node:22"
         weight = 3

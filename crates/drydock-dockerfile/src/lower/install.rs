@@ -61,6 +61,7 @@ impl Lowering<'_> {
         instructions.extend(self.system_packages(&install.from, &install.system_packages));
         instructions.push(Instruction::Copy(Copy {
             from: None,
+            owner: None,
             sources: vec![format!("{}/", relocate(&install.input, self.generated))],
             destination: "./".to_owned(),
         }));

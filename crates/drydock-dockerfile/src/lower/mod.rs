@@ -1,6 +1,7 @@
 //! A plan as a Dockerfile.
 
 mod build;
+mod dev;
 mod install;
 mod runtime;
 mod system;
@@ -117,6 +118,7 @@ fn subject(
         StageKind::Build(build) => (BTreeSet::from([build.package.clone()]), None),
         StageKind::Runtime(runtime) => of_target(&runtime.target),
         StageKind::Static(site) => of_target(&site.target),
+        StageKind::Dev(dev) => of_target(&dev.target),
     }
 }
 
@@ -165,6 +167,7 @@ impl<'p> Lowering<'p> {
             StageKind::Build(build) => (self.stage_base(&build.from), self.build(build)),
             StageKind::Runtime(runtime) => (self.stage_base(&runtime.from), self.runtime(runtime)),
             StageKind::Static(site) => (self.image_base(&site.image), self.site(site)),
+            StageKind::Dev(dev) => (self.stage_base(&dev.from), self.dev(dev)),
         };
         let comment = stage.comment.clone().or_else(|| self.remark(stage));
         syntax::Stage { name: stage_name(&stage.id), base, comment, instructions }
@@ -206,6 +209,7 @@ impl<'p> Lowering<'p> {
         instructions.extend(base.copies.iter().map(|copy| {
             Instruction::Copy(Copy {
                 from: Some(stage_name(&copy.stage)),
+                owner: None,
                 sources: vec![copy.from.as_str().to_owned()],
                 destination: copy.to.as_str().to_owned(),
             })
@@ -246,6 +250,7 @@ impl<'p> Lowering<'p> {
                 StageKind::Install(install) => Some(&install.from),
                 StageKind::Build(build) => Some(&build.from),
                 StageKind::Runtime(runtime) => Some(&runtime.from),
+                StageKind::Dev(dev) => Some(&dev.from),
                 StageKind::Image(_) | StageKind::Static(_) => None,
             };
             from.and_then(|id| self.stages.get(id).copied())
@@ -276,7 +281,7 @@ impl<'p> Lowering<'p> {
         }
         groups
             .into_iter()
-            .map(|(destination, sources)| Instruction::Copy(Copy { from: None, sources, destination }))
+            .map(|(destination, sources)| Instruction::Copy(Copy { from: None, owner: None, sources, destination }))
             .collect()
     }
 
@@ -289,6 +294,7 @@ impl<'p> Lowering<'p> {
         paths.iter().map(|path| {
             Instruction::Copy(Copy {
                 from: Some(stage_name(stage)),
+                owner: None,
                 sources: vec![self.in_image(path)],
                 destination: own_place(path),
             })
@@ -323,7 +329,7 @@ fn image_arguments(plan: &BuildPlan) -> IndexMap<&ImageRef, Variable> {
             StageKind::Image(image) => Some(image),
             StageKind::Base(base) => base.image.as_ref(),
             StageKind::Static(site) => Some(&site.image),
-            StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) => None,
+            StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) | StageKind::Dev(_) => None,
         };
         if let Some(image) = image {
             *uses.entry(image).or_default() += 1;

@@ -1,6 +1,7 @@
 //! Stages that are images: services and static sites.
 
 use drydock_plan::{CopySource, ImagePath, Probe, RuntimeStage, StaticStage, WorkspacePath};
+use indexmap::IndexMap;
 
 use super::{Lowering, arguments, env, env_pairs, line, run, stage_name, variable};
 use crate::generated::relocate;
@@ -13,14 +14,8 @@ const SITE_FILES: &str = "/usr/share/nginx/html";
 impl Lowering<'_> {
     pub(super) fn runtime(&self, runtime: &RuntimeStage) -> Vec<Instruction> {
         let mut instructions = Vec::new();
-        let mut pairs = env_pairs(&runtime.env);
-        if !runtime.path.is_empty() {
-            let folders: Vec<&str> = runtime.path.iter().map(ImagePath::as_str).collect();
-            let path = variable("PATH");
-            pairs.push((path.clone().into(), EnvValue::Before(line(&format!("{}:", folders.join(":"))), path)));
-        }
-        instructions.extend(env(pairs));
-        instructions.extend(self.writable_folders(runtime));
+        instructions.extend(environment(&runtime.env, &runtime.path));
+        instructions.extend(self.folders_of(&runtime.user, &runtime.writable));
         for copy in &runtime.copies {
             match &copy.source {
                 CopySource::Context => instructions.extend(self.copy_from_context(&copy.paths)),
@@ -40,12 +35,8 @@ impl Lowering<'_> {
         }
         self.change_directory(&mut directory, &runtime.workdir, &mut instructions);
         instructions.push(Instruction::User(line(&runtime.user)));
-        instructions.extend(runtime.port.map(Instruction::Expose));
-        instructions.extend(runtime.healthcheck.as_ref().map(|check| healthcheck(runtime.port, check)));
-        if !runtime.entrypoint.is_empty() {
-            instructions.push(Instruction::Entrypoint(runtime.entrypoint.clone()));
-        }
-        instructions.push(Instruction::Cmd(runtime.command.clone()));
+        let check = runtime.healthcheck.as_ref();
+        instructions.extend(started(runtime.port, check, &runtime.entrypoint, &runtime.command));
         instructions
     }
 
@@ -57,29 +48,60 @@ impl Lowering<'_> {
         let mut instructions = vec![
             Instruction::Copy(Copy {
                 from: None,
+                owner: None,
                 sources: vec![relocate(&site.configuration, self.generated).as_str().to_owned()],
                 destination: SITE_CONFIGURATION.to_owned(),
             }),
-            Instruction::Copy(Copy { from, sources: vec![source], destination: SITE_FILES.to_owned() }),
+            Instruction::Copy(Copy { from, owner: None, sources: vec![source], destination: SITE_FILES.to_owned() }),
             Instruction::Expose(site.port),
         ];
         instructions.extend(site.healthcheck.as_ref().map(|check| healthcheck(Some(site.port), check)));
         instructions
     }
 
-    /// The folders the image's user writes to; everything else stays root's.
-    fn writable_folders(&self, runtime: &RuntimeStage) -> Option<Instruction> {
-        if runtime.writable.is_empty() {
+    /// The folders that an image's user writes to.
+    pub(super) fn folders_of(&self, user: &str, folders: &[WorkspacePath]) -> Option<Instruction> {
+        if folders.is_empty() {
             return None;
         }
         let mut words = vec!["install".to_owned(), "-d".to_owned()];
-        let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, &runtime.user));
+        let (user, group) = user.split_once(':').unwrap_or((user, user));
         if !matches!(user, "root" | "0" | "") {
             words.extend(["-o".to_owned(), user.to_owned(), "-g".to_owned(), group.to_owned()]);
         }
-        words.extend(runtime.writable.iter().map(|path| self.in_image(path)));
+        words.extend(folders.iter().map(|path| self.in_image(path)));
         Some(run(Command::new(words)))
     }
+}
+
+/// Environment, with folders put before those of PATH.
+pub(super) fn environment(variables: &IndexMap<String, String>, path: &[ImagePath]) -> Option<Instruction> {
+    let mut pairs = env_pairs(variables);
+    if !path.is_empty() {
+        let folders: Vec<&str> = path.iter().map(ImagePath::as_str).collect();
+        let path = variable("PATH");
+        pairs.push((path.clone().into(), EnvValue::Before(line(&format!("{}:", folders.join(":"))), path)));
+    }
+    env(pairs)
+}
+
+/// How an image listens, tells its health and is started.
+pub(super) fn started(
+    port: Option<u16>,
+    check: Option<&drydock_plan::Healthcheck>,
+    entrypoint: &[String],
+    command: &[String],
+) -> Vec<Instruction> {
+    let mut instructions = Vec::new();
+    instructions.extend(port.map(Instruction::Expose));
+    instructions.extend(check.map(|check| healthcheck(port, check)));
+    if !entrypoint.is_empty() {
+        instructions.push(Instruction::Entrypoint(entrypoint.to_vec()));
+    }
+    if !command.is_empty() {
+        instructions.push(Instruction::Cmd(command.to_vec()));
+    }
+    instructions
 }
 
 fn healthcheck(port: Option<u16>, check: &drydock_plan::Healthcheck) -> Instruction {

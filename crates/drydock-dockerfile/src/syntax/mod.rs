@@ -101,6 +101,8 @@ pub enum EnvValue {
 pub struct Copy {
     /// The stage to copy from; the context when there is none.
     pub from: Option<StageName>,
+    /// `user:group` that owns what is copied; root when nothing is said.
+    pub owner: Option<Line>,
     /// Files and folders, at least one, each by its literal path; of a folder, its content is copied.
     pub sources: Vec<String>,
     /// Where to: a folder, with `/` at the end, or the new name of the only source.

@@ -135,6 +135,9 @@ fn render_copy(copy: &Copy) -> String {
     if let Some(stage) = &copy.from {
         let _ = write!(head, " --from={stage}");
     }
+    if let Some(owner) = &copy.owner {
+        let _ = write!(head, " --chown={}", quote::value(owner));
+    }
     if words.iter().all(|word| quote::is_plain(word)) {
         return fill(&head, &words, INDENT);
     }

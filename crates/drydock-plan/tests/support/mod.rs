@@ -94,6 +94,17 @@ pub(crate) fn stage(stage: &Stage) -> String {
             line("command", format!("in {}: {:?}", runtime.workdir, runtime.command));
             format!("service from {}", runtime.from)
         }
+        StageKind::Dev(dev) => {
+            dev.copies.iter().for_each(|copy| line("copy", runtime_copy(copy)));
+            dev.setup.iter().for_each(|(folder, words)| line("setup", format!("{folder}: {}", words.join(" "))));
+            line("owned", paths(&dev.owned));
+            line("modules", paths(&dev.modules));
+            let env: Vec<String> = dev.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            line("env", env.join(" "));
+            line("port", dev.port.map(|port| port.to_string()).unwrap_or_default());
+            line("command", format!("in {}: {:?}", dev.workdir, dev.command));
+            format!("dev of {} from {}", dev.of, dev.from)
+        }
         StageKind::Static(site) => {
             let source = match &site.source {
                 CopySource::Context => "context".to_owned(),

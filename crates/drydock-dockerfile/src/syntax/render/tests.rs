@@ -15,7 +15,7 @@ fn env(pairs: &[(&str, &str)]) -> Instruction {
 
 fn copy(sources: &[&str], destination: &str) -> Instruction {
     let sources = sources.iter().map(|&source| source.to_owned()).collect();
-    Instruction::Copy(Copy { from: None, sources, destination: destination.to_owned() })
+    Instruction::Copy(Copy { from: None, owner: None, sources, destination: destination.to_owned() })
 }
 
 fn run(words: &[&str]) -> Instruction {
