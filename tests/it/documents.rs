@@ -188,6 +188,16 @@ fn targets_tell_what_led_to_them() {
           "workdir": "api",
           "served": null,
           "assets": [],
+          "dev": {
+            "name": "api-dev",
+            "port": 3000,
+            "command": [
+              "node",
+              "--watch",
+              "server.js"
+            ],
+            "workdir": "api"
+          },
           "decisions": [
             {
               "subject": "target api",

@@ -418,10 +418,13 @@ impl Layout {
         let mut dev_installs = BTreeMap::new();
         for (name, target, dev) in devs() {
             let Some(own) = own(members, target) else { continue };
-            let install = groups.of.get(&own).copied().map(DevInstall::Group).unwrap_or_else(|| DevInstall::Own {
-                id: names.stage(&format!("install-{}", dev.name)),
-                members: members.developed(own),
-            });
+            let install = match groups.of.get(&own) {
+                Some(group) => DevInstall::Group(*group),
+                None => DevInstall::Own {
+                    id: names.stage(&format!("install-{}", dev.name)),
+                    members: members.developed(own),
+                },
+            };
             dev_installs.insert(name.clone(), install);
         }
         Ok(Self { base, bases, build_ids, groups, production_ids, dev_installs })

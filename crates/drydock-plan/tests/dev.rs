@@ -1,5 +1,7 @@
 //! Images in which targets are developed.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use drydock_plan::{DevSettings, Settings, StageKind, TargetKind, TargetName, TargetSettings};
