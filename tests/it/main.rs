@@ -10,5 +10,6 @@ mod doctor;
 mod documents;
 mod edges;
 mod images;
+mod prune;
 mod select;
 mod support;

@@ -57,6 +57,15 @@ struct Draft {
     closure: Closure,
 }
 
+/// Which of the root's own dependencies installs for builds have.
+pub(crate) fn root_dependencies(settings: &Settings) -> RootDependencies {
+    match &settings.root_dependencies {
+        None => RootDependencies::All,
+        Some(names) if names.is_empty() => RootDependencies::None,
+        Some(names) => RootDependencies::Only(names.clone()),
+    }
+}
+
 /// What installing asks of the lockfile and the settings.
 pub(crate) struct Installer<'a> {
     pub(crate) graph: &'a InstallGraph<'a>,
@@ -67,11 +76,7 @@ pub(crate) struct Installer<'a> {
 impl Installer<'_> {
     /// The selection that building `members` needs.
     pub(crate) fn build_selection(&self, members: &BTreeSet<Member>) -> Selection {
-        let root_dependencies = match &self.settings.root_dependencies {
-            None => RootDependencies::All,
-            Some(names) if names.is_empty() => RootDependencies::None,
-            Some(names) => RootDependencies::Only(names.clone()),
-        };
+        let root_dependencies = root_dependencies(self.settings);
         Selection { root_dependencies, lifecycle: self.lifecycle(members), ..Selection::build(self.paths(members)) }
     }
 

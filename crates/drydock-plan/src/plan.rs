@@ -323,7 +323,7 @@ impl Planner<'_> {
 }
 
 /// A name that is misspelt would leave a dependency out of every build without a word.
-fn check_root_dependencies(workspace: &Workspace, settings: &Settings) -> Result<(), PlanError> {
+pub(crate) fn check_root_dependencies(workspace: &Workspace, settings: &Settings) -> Result<(), PlanError> {
     let root = &workspace.root.manifest;
     let known = || DependencyKind::BY_PRECEDENCE.into_iter().flat_map(|kind| root.dependencies(kind));
     for name in settings.root_dependencies.iter().flatten() {

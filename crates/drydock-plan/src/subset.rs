@@ -7,14 +7,20 @@ use drydock_diagnostics::Warning;
 use drydock_lockfile::{
     ClosureKind, DependencyKind, InstallGraph, Manifest, PackageName, PrunedInstall, Selection, Shape, WorkspacePath,
 };
-use drydock_workspace::{Package, PackageFiles, PackageManager, SourceFiles, Workspace, inspect};
+use drydock_workspace::{
+    EdgeFilter, EdgeKind, Package, PackageFiles, PackageGraph, PackageManager, SourceFiles, Workspace, inspect,
+};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::error::PlanError;
 use crate::input::InstallInput;
+use crate::installs::root_dependencies;
+use crate::members::key_part;
 use crate::model::{ContextContent, ContextFile};
+use crate::plan::check_root_dependencies;
+use crate::settings::Settings;
 
 /// Files of the root that tools find without being told.
 const ROOT_FILES: [&str; 8] =
@@ -46,14 +52,26 @@ pub struct Subset {
 /// Cuts a workspace down to `package` and what it needs. What comes back installs with the package manager's frozen
 /// install and builds with the packages' own scripts: unlike in an install stage, manifests keep everything but their
 /// dependencies.
-pub fn subset(workspace: &Workspace, package: &PackageName, options: SubsetOptions) -> Result<Subset, PlanError> {
+///
+/// Of the settings, those hold here that decide what is installed and which files a build reads: the root's
+/// dependencies, the production mode, `depends-on` (it is part of `graph`) and the root files.
+pub fn subset(
+    workspace: &Workspace,
+    graph: &PackageGraph,
+    settings: &Settings,
+    package: &PackageName,
+    options: SubsetOptions,
+) -> Result<Subset, PlanError> {
     let Some(package) = workspace.package(package.as_str()) else {
         return Err(PlanError::UnknownPackage { key: String::new(), name: package.to_string(), closest: None });
     };
+    check_root_dependencies(workspace, settings)?;
     let selection = Selection {
         kind: if options.production { ClosureKind::Production } else { ClosureKind::Build },
         shape: if options.raw { Shape::Raw } else { Shape::Sealed },
-        ..Selection::build(vec![package.path.clone()])
+        root_dependencies: root_dependencies(settings),
+        production_mode: settings.production_mode,
+        ..Selection::build(selected(workspace, graph, package, options))
     };
     let prune = || -> Result<PrunedInstall, PlanError> {
         let input = InstallInput::read(workspace)?;
@@ -71,14 +89,22 @@ pub fn subset(workspace: &Workspace, package: &PackageName, options: SubsetOptio
         .par_iter()
         .map(|member| {
             let files = if member.path.is_root() { PackageFiles::default() } else { sources.package_files(member)? };
-            Ok((files, inspect::config_reads(workspace, member)?.root_files))
+            Ok((files, inspect::config_reads(workspace, member)?))
         })
         .collect::<Result<Vec<_>, PlanError>>()?;
     let mut context = Context::new(&sources);
     for (files, reads) in found {
         context.add_files(&files.files);
-        for read in reads {
+        for read in reads.root_files.iter().chain(reads.foreign_files.iter().map(|foreign| &foreign.read)) {
             context.add_path(&read.path)?;
+        }
+    }
+    for path in &settings.root_files {
+        context.add_configured(path, || "workspace.root-files".to_owned())?;
+    }
+    for name in kept.iter().map(|member| &member.name) {
+        for path in settings.packages.get(name).into_iter().flat_map(|settings| &settings.root_files) {
+            context.add_configured(path, || format!("package.{}.root-files", key_part(name.as_str())))?;
         }
     }
     let root_files = ROOT_FILES.iter().map(|name| WorkspacePath::new(name).expect("a plain name is a path"));
@@ -100,6 +126,24 @@ pub fn subset(workspace: &Workspace, package: &PackageName, options: SubsetOptio
         third_parties: pruned.packages,
         warnings: pruned.warnings,
     })
+}
+
+/// The folders of the package and of what the configuration says that building it, or what it depends on, needs. What
+/// manifests say is the lockfile's to follow.
+fn selected(
+    workspace: &Workspace,
+    graph: &PackageGraph,
+    package: &Package,
+    options: SubsetOptions,
+) -> Vec<WorkspacePath> {
+    let mut folders = vec![package.path.clone()];
+    if options.production {
+        return folders;
+    }
+    let needed = graph.closure([&package.name], EdgeFilter::ALL);
+    let said = graph.edges().iter().filter(|edge| edge.kind == EdgeKind::Configured && needed.contains(&edge.from));
+    folders.extend(said.filter_map(|edge| Some(workspace.package(edge.to.as_str())?.path.clone())));
+    folders
 }
 
 /// The pruned install's files that replace the tree's: its lockfile and settings as they are, and of its masked

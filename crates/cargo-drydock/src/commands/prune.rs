@@ -55,7 +55,7 @@ pub(super) fn run(args: &PruneArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let loaded = load(global, shell)?;
     let package = package(&loaded, &args.target, shell)?;
     let options = SubsetOptions { production: args.production, raw: args.raw };
-    let subset = subset(&loaded.workspace, &package, options)?;
+    let subset = subset(&loaded.workspace, &loaded.graph, &loaded.config.settings, &package, options)?;
     shell.warn_all(&subset.warnings);
 
     let directory = prepare(&loaded.root, &args.out)?;
