@@ -43,7 +43,8 @@ struct Tally {
     differ: usize,
     /// Not pruned: the whole lockfile is used, and a warning says why.
     fallbacks: usize,
-    /// An error, because the lockfile lacks something; npm refuses the whole lockfile too.
+    /// This npm refuses the whole lockfile, so there is nothing to compare with: the closure is an error too, or what
+    /// npm says of the sealed files it says of the whole as well.
     refused: usize,
 }
 
@@ -117,7 +118,7 @@ fn judge_refusals(npm: &Path, version: &str, refusals: &[Refusal], tallies: &mut
         });
         let tally = tallies.entry((repository.clone(), version.to_owned())).or_default();
         tally.tried += 1;
-        if let Some(reason) = verdict["error"].as_str().or_else(|| texts(&verdict["errors"]).next()) {
+        if let Some(reason) = problems(verdict).first() {
             tally.refused += 1;
             println!("npm {version}: {refused}; npm says of the whole lockfile: {reason}");
         } else {
@@ -146,7 +147,7 @@ fn version(npm: &Path) -> String {
 
 fn table(tallies: &Tallies) -> String {
     let mut text = String::from(
-        "\n| repository | npm | closures | identical | lockfile contradicts itself | whole lockfile used | refused by both | \
+        "\n| repository | npm | closures | identical | lockfile contradicts itself | whole lockfile used | npm refuses the whole | \
          differ |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let mut sum = Tally::default();
@@ -189,8 +190,13 @@ fn judge_all(npm: &Path, version: &str, cases: &[Case], tallies: &mut Tallies) -
             usize::from(whole["superfluous"].as_array().is_some_and(|left_out| !left_out.is_empty()));
         let tally = tallies.entry((case.repository.clone(), version.to_owned())).or_default();
         tally.tried += 1;
+        let refused = problems(whole);
         if differences.is_empty() {
             tally.identical += 1;
+        } else if !refused.is_empty() && problems(sealed).is_subset(&refused) {
+            tally.refused += 1;
+            let reasons: Vec<&str> = refused.into_iter().collect();
+            println!("npm {version}: {}: npm refuses the whole lockfile: {}", case.name, reasons.join("; "));
         } else if !case.contradictions.is_empty() {
             tally.explained += 1;
             println!(
@@ -216,9 +222,7 @@ fn judge_all(npm: &Path, version: &str, cases: &[Case], tallies: &mut Tallies) -
 fn differences(case: &Case, sealed: &Value, whole: &Value) -> Vec<String> {
     let mut differences = Vec::new();
     for (side, verdict) in [("sealed", sealed), ("whole", whole)] {
-        for problem in verdict["error"].as_str().into_iter().chain(texts(&verdict["errors"])) {
-            differences.push(format!("{side}: {problem}"));
-        }
+        differences.extend(problems(verdict).into_iter().map(|problem| format!("{side}: {problem}")));
     }
     let empty = serde_json::Map::new();
     let (loaded, expected) =
@@ -255,6 +259,11 @@ fn differs(at: &str, loaded: &Value, expected: &Value) -> Vec<String> {
         }
     }
     found
+}
+
+/// Why npm would install nothing.
+fn problems(verdict: &Value) -> BTreeSet<&str> {
+    verdict["error"].as_str().into_iter().chain(texts(&verdict["errors"])).collect()
 }
 
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
