@@ -1,24 +1,30 @@
-//! LibreChat, built by drydock and by its own Dockerfile.multi, on one daemon in one run.
+//! LibreChat on one daemon in one run: by its own Dockerfile.multi, by a Dockerfile tuned by hand, and by drydock.
+
+mod edits;
+mod image;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 
+use self::edits::EDITS;
 use crate::engine::Engine;
 use crate::measure::seconds;
 use crate::state::StateDir;
 use crate::{daemon, demo, host, images};
 
-/// The image both begin with.
+/// The image all begin with.
 const BASE: &str = "node:24.16.0-bookworm-slim";
 /// What drydock is told.
-const CONFIGURATION: &str = include_str!("librechat.toml");
-/// The image of its own Dockerfile, and ours.
-const TAGS: [&str; 2] = ["drydock-bench-librechat:own", "drydock-bench-librechat:drydock"];
+const CONFIGURATION: &str = include_str!("librechat/drydock.toml");
+/// What a person would write who knows everything that drydock finds out.
+const HAND: &str = include_str!("librechat/hand.Dockerfile");
+/// What that person would leave out of the context.
+const HAND_IGNORE: &str = "**/node_modules\n**/.env*\n.git\n";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -28,27 +34,30 @@ pub(crate) struct Args {
     /// Empty the daemon's build cache before each cold build. Without it, cold builds are left out.
     #[arg(long)]
     prune: bool,
+    /// How often to build cold
+    #[arg(long, default_value_t = 1, requires = "prune")]
+    cold: usize,
 }
 
-/// An edit to the checkout, made once for both builders.
-struct Edit {
-    name: &'static str,
-    make: fn(&Path) -> Result<()>,
+/// Who builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Own,
+    Hand,
+    Drydock,
 }
 
-const EDITS: [Edit; 3] = [
-    Edit {
-        name: "a script in client/package.json",
-        make: |root| {
-            replace(&root.join("client/package.json"), "\"scripts\": {", "\"scripts\": {\n    \"measured\": \"true\",")
-        },
-    },
-    Edit { name: "one line in api", make: |root| append(&root.join("api/server/index.js"), "// measured\n") },
-    Edit {
-        name: "one line in client",
-        make: |root| append(&root.join("client/src/main.jsx"), "console.debug('measured');\n"),
-    },
-];
+impl Who {
+    const ALL: [Self; 3] = [Self::Own, Self::Hand, Self::Drydock];
+
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Own => "drydock-bench-librechat:own",
+            Self::Hand => "drydock-bench-librechat:hand",
+            Self::Drydock => "drydock-bench-librechat:drydock",
+        }
+    }
+}
 
 /// What one build came to.
 struct Built {
@@ -57,68 +66,176 @@ struct Built {
     ran: BTreeSet<String>,
 }
 
+/// The daemon, the tree, and the program that is measured.
+struct Bench {
+    engine: Engine,
+    program: PathBuf,
+    root: PathBuf,
+}
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     let state = StateDir::locate()?;
     let engine = daemon::up(&state)?.engine;
     images::ensure_named(&engine, &state, &[BASE])?;
-    let program = demo::release_program()?;
-    let root = state.join("bench-librechat");
-    if root.exists() {
-        fs::remove_dir_all(&root)?;
-    }
-    let mut clone = Command::new("git");
-    clone.args(["clone", "--quiet", "--local", "--no-hardlinks"]).arg(&args.repository).arg(&root);
-    host::run(&mut clone)?;
-    fs::write(root.join("drydock.toml"), CONFIGURATION)?;
-    let own = fs::read_to_string(root.join("Dockerfile.multi"))?;
-    fs::write(root.join(".git/Dockerfile.own"), on_debian(&own)?)?;
+    let bench = Bench { engine, program: demo::release_program()?, root: state.join("bench-librechat") };
+    bench.prepare(&args.repository)?;
 
     println!(
-        "| scenario | own Dockerfile | steps run | drydock | steps run | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: |"
+        "| scenario | own Dockerfile | steps run | by hand | steps run | drydock | steps run | own / drydock | \
+         by hand / drydock |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     if args.prune {
-        prune(&engine)?;
-        let first = build_own(&engine, &root)?;
-        prune(&engine)?;
-        row("cold", &first, &build_ours(&engine, &program, &root)?);
+        for _ in 0..args.cold {
+            row("cold", &bench.each(|| prune(&bench.engine))?);
+        }
     }
-    // Whichever built last left its cache; the first pass of each makes both warm.
-    let warm = (build_own(&engine, &root)?, build_ours(&engine, &program, &root)?);
-    drop(warm);
-    row("unchanged", &build_own(&engine, &root)?, &build_ours(&engine, &program, &root)?);
+    // Whichever built last left its cache; the first pass of each makes all warm.
+    bench.each(|| Ok(()))?;
+    row("unchanged", &bench.each(|| Ok(()))?);
     let mut stages = Vec::new();
     for edit in &EDITS {
-        (edit.make)(&root)?;
-        let ours = build_ours(&engine, &program, &root)?;
-        row(edit.name, &build_own(&engine, &root)?, &ours);
-        stages.push((edit.name, ours.ran));
+        (edit.make)(&bench.root)?;
+        let built = bench.each(|| Ok(()))?;
+        row(edit.name, &built);
+        let [_, _, ours] = built;
+        stages.push((edit, ours.ran));
     }
     println!("\nCommands that drydock's build ran:\n");
-    for (name, ran) in stages {
-        println!("- {name}: {}", ran.into_iter().collect::<Vec<_>>().join("; "));
+    let mut wrong = Vec::new();
+    for (edit, ran) in stages {
+        println!("- {}: {}", edit.name, ran.iter().cloned().collect::<Vec<_>>().join("; "));
+        let stages: BTreeSet<&str> = ran.iter().filter_map(|step| Some(step.split_once(": ")?.0)).collect();
+        let expected: BTreeSet<&str> = edit.runs.iter().copied().collect();
+        if stages != expected {
+            wrong.push(format!("{}: {stages:?} ran instead of {expected:?}", edit.name));
+        }
     }
-    let [own_size, size] = TAGS.map(|tag| image_size(&engine, tag));
-    let (own_size, size) = (own_size?, size?);
-    println!(
-        "\nThe api image: {} MB of its own, {} MB of drydock ({:.0} %)",
-        own_size / 1_000_000,
-        size / 1_000_000,
-        percent(size, own_size)
-    );
-    println!("packages in node_modules: {} and {}", packages(&engine, TAGS[0])?, packages(&engine, TAGS[1])?);
-    fs::remove_dir_all(&root)?;
+    bench.sizes()?;
+    fs::remove_dir_all(&bench.root)?;
+    ensure!(wrong.is_empty(), "other stages ran than should:\n  {}", wrong.join("\n  "));
     Ok(())
 }
 
-fn row(name: &str, own: &Built, ours: &Built) {
-    let ratio = own.time.as_secs_f64() / ours.time.as_secs_f64();
-    println!(
-        "| {name} | {} | {} | {} | {} | {ratio:.1} |",
-        seconds(own.time),
-        own.ran.len(),
-        seconds(ours.time),
-        ours.ran.len()
-    );
+impl Bench {
+    /// Clones the checkout, and writes what the builders need.
+    fn prepare(&self, repository: &Path) -> Result<()> {
+        if self.root.exists() {
+            fs::remove_dir_all(&self.root)?;
+        }
+        let mut clone = Command::new("git");
+        clone.args(["clone", "--quiet", "--local", "--no-hardlinks"]).arg(repository).arg(&self.root);
+        host::run(&mut clone)?;
+        fs::write(self.root.join("drydock.toml"), CONFIGURATION)?;
+        let own = fs::read_to_string(self.root.join("Dockerfile.multi"))?;
+        fs::write(self.root.join(".git/Dockerfile.own"), on_debian(&own)?)?;
+        fs::write(self.root.join(".git/Dockerfile.hand"), HAND)?;
+        Ok(fs::write(self.root.join(".git/Dockerfile.hand.dockerignore"), HAND_IGNORE)?)
+    }
+
+    /// One build by each, in the order of [`Who::ALL`], each after `before`.
+    fn each(&self, before: impl Fn() -> Result<()>) -> Result<[Built; 3]> {
+        let one = |who: Who| -> Result<Built> {
+            before()?;
+            let built = self.build(who)?;
+            eprintln!("  {who:?} took {}", seconds(built.time));
+            Ok(built)
+        };
+        Ok([one(Who::Own)?, one(Who::Hand)?, one(Who::Drydock)?])
+    }
+
+    fn build(&self, who: Who) -> Result<Built> {
+        match who {
+            Who::Own => self.by_docker(who, ".git/Dockerfile.own"),
+            Who::Hand => {
+                // The pruned lockfiles that it copies. That time is not counted.
+                let generated = self.root.join(".drydock");
+                if generated.exists() {
+                    fs::remove_dir_all(&generated)?;
+                }
+                let mut generate = Command::new(&self.program);
+                generate.current_dir(&self.root).args(["drydock", "dockerfile", "api", "--out-dir", ".drydock"]);
+                host::run_quiet(&mut generate)?;
+                let built = self.by_docker(who, ".git/Dockerfile.hand");
+                fs::remove_dir_all(&generated)?;
+                built
+            }
+            Who::Drydock => self.by_drydock(),
+        }
+    }
+
+    fn by_docker(&self, who: Who, dockerfile: &str) -> Result<Built> {
+        let mut command = self.engine.docker();
+        command.current_dir(&self.root);
+        command.args(["buildx", "build", "--load", "--progress=rawjson"]);
+        command.args(["--tag", who.tag(), "--file", dockerfile, "."]);
+        let (time, log) = timed(&mut command)?;
+        let mut ran = BTreeSet::new();
+        for line in log.lines() {
+            let Ok(status) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            for vertex in status["vertexes"].as_array().into_iter().flatten() {
+                let finished = vertex["completed"].is_string() && vertex["cached"] != true;
+                let name = vertex["name"].as_str().unwrap_or_default();
+                if finished && name.contains("] RUN ") {
+                    ran.insert(name.to_owned());
+                }
+            }
+        }
+        Ok(Built { time, ran })
+    }
+
+    fn by_drydock(&self) -> Result<Built> {
+        let mut command = Command::new(&self.program);
+        self.engine.set_environment(&mut command);
+        command.current_dir(&self.root);
+        command.args(["drydock", "build", "api", "--tag", Who::Drydock.tag(), "--format", "json"]);
+        command.stderr(Stdio::null());
+        let begun = Instant::now();
+        let output = command.output().context("cannot run drydock")?;
+        let time = begun.elapsed();
+        let log = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            bail!("drydock failed:\n{}", host::tail(&log, 20));
+        }
+        let mut ran = BTreeSet::new();
+        for line in log.lines() {
+            let event: serde_json::Value = serde_json::from_str(line)?;
+            let instruction = event["instruction"].as_str().unwrap_or_default();
+            if event["reason"] == "step-finished" && event["cached"] == false && instruction.starts_with("RUN ") {
+                let command = instruction.rsplit("  ").next().unwrap_or(instruction);
+                ran.insert(format!("{}: {}", event["stage"].as_str().unwrap_or_default(), command));
+            }
+        }
+        Ok(Built { time, ran })
+    }
+
+    /// What the images came to, and whether ours holds just what production needs.
+    fn sizes(&self) -> Result<()> {
+        let sizes = Who::ALL.map(|who| image::size(&self.engine, who.tag()));
+        let [own, hand, ours] = sizes;
+        let (own, hand, ours) = (own?, hand?, ours?);
+        println!(
+            "\nThe api image: {} MB of its own, {} MB by hand, {} MB of drydock ({:.0} % of its own)",
+            own / 1_000_000,
+            hand / 1_000_000,
+            ours / 1_000_000,
+            percent(ours, own)
+        );
+        let installed = Who::ALL.map(|who| image::packages(&self.engine, who.tag()));
+        let [own, hand, ours] = installed;
+        let (own, hand, ours) = (own?, hand?, ours?);
+        println!("packages in node_modules: {}, {} and {}", own.len(), hand.len(), ours.len());
+        let closure = image::closure(&self.program, &self.root)?;
+        let foreign: Vec<&String> = ours.iter().filter(|path| !image::within(&closure, path)).collect();
+        ensure!(foreign.is_empty(), "not of the production closure: {foreign:?}");
+        println!("every one of drydock's is of the production closure, which has {} entries", closure.len());
+        Ok(())
+    }
+}
+
+fn row(name: &str, [own, hand, ours]: &[Built; 3]) {
+    let ratio = |other: &Built| other.time.as_secs_f64() / ours.time.as_secs_f64();
+    let cell = |built: &Built| format!("{} | {}", seconds(built.time), built.ran.len());
+    println!("| {name} | {} | {} | {} | {:.1} | {:.1} |", cell(own), cell(hand), cell(ours), ratio(own), ratio(hand));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "sizes of images fit a float's 53 bits")]
@@ -154,60 +271,6 @@ fn on_debian(text: &str) -> Result<String> {
     Ok(text)
 }
 
-fn build_own(engine: &Engine, root: &Path) -> Result<Built> {
-    let mut command = engine.docker();
-    command.current_dir(root);
-    command.args([
-        "buildx",
-        "build",
-        "--load",
-        "--progress=rawjson",
-        "--tag",
-        TAGS[0],
-        "--file",
-        ".git/Dockerfile.own",
-        ".",
-    ]);
-    let (time, log) = timed(&mut command)?;
-    let mut ran = BTreeSet::new();
-    for line in log.lines() {
-        let Ok(status) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-        for vertex in status["vertexes"].as_array().into_iter().flatten() {
-            let finished = vertex["completed"].is_string() && vertex["cached"] != true;
-            let name = vertex["name"].as_str().unwrap_or_default();
-            if finished && name.contains("] RUN ") {
-                ran.insert(name.to_owned());
-            }
-        }
-    }
-    Ok(Built { time, ran })
-}
-
-fn build_ours(engine: &Engine, program: &Path, root: &Path) -> Result<Built> {
-    let mut command = Command::new(program);
-    engine.set_environment(&mut command);
-    command.current_dir(root);
-    command.args(["drydock", "build", "api", "--tag", TAGS[1], "--format", "json"]);
-    command.stderr(Stdio::null());
-    let begun = Instant::now();
-    let output = command.output().context("cannot run drydock")?;
-    let time = begun.elapsed();
-    let log = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        bail!("drydock failed:\n{}", host::tail(&log, 20));
-    }
-    let mut ran = BTreeSet::new();
-    for line in log.lines() {
-        let event: serde_json::Value = serde_json::from_str(line)?;
-        let instruction = event["instruction"].as_str().unwrap_or_default();
-        if event["reason"] == "step-finished" && event["cached"] == false && instruction.starts_with("RUN ") {
-            let command = instruction.rsplit("  ").next().unwrap_or(instruction);
-            ran.insert(format!("{}: {}", event["stage"].as_str().unwrap_or_default(), command));
-        }
-    }
-    Ok(Built { time, ran })
-}
-
 /// Runs a command whose log is on stderr.
 fn timed(command: &mut Command) -> Result<(Duration, String)> {
     let begun = Instant::now();
@@ -223,40 +286,4 @@ fn timed(command: &mut Command) -> Result<(Duration, String)> {
 
 fn prune(engine: &Engine) -> Result<()> {
     host::run_quiet(engine.docker().args(["builder", "prune", "--all", "--force"])).map(drop)
-}
-
-fn image_size(engine: &Engine, tag: &str) -> Result<u64> {
-    let text = host::run_quiet(engine.docker().args(["image", "inspect", "--format", "{{.Size}}", tag]))?;
-    text.trim().parse().context("docker told no size")
-}
-
-/// How many packages the `node_modules` folders of an image hold.
-fn packages(engine: &Engine, tag: &str) -> Result<usize> {
-    let find = "find / -xdev -path '*/node_modules/*/package.json' \\( -path '*/node_modules/[!@]*' -o -path '*/node_modules/@*/*' \\) \
-                | grep -cE '/node_modules/(@[^/]+/)?[^/@]+/package.json$'";
-    let text = host::run_quiet(engine.docker().args([
-        "run",
-        "--rm",
-        "--user",
-        "root",
-        "--entrypoint",
-        "sh",
-        tag,
-        "-c",
-        find,
-    ]))?;
-    text.trim().parse().context("find counted nothing")
-}
-
-fn replace(path: &Path, from: &str, to: &str) -> Result<()> {
-    let text = fs::read_to_string(path)?;
-    if !text.contains(from) {
-        bail!("{} does not hold `{from}`", path.display());
-    }
-    Ok(fs::write(path, text.replacen(from, to, 1))?)
-}
-
-fn append(path: &Path, line: &str) -> Result<()> {
-    let text = fs::read_to_string(path)?;
-    Ok(fs::write(path, text + line)?)
 }
