@@ -673,6 +673,64 @@ fn a_file_for_bake() {
 }
 
 #[test]
+fn a_file_for_bake_says_what_is_configured() {
+    let fixture = acme();
+    let configuration = r#"
+        [workspace]
+        registry = "registry.example.com/team"
+        tags = ["{target}:{version}"]
+        labels = { "org.example.team" = "ship" }
+        annotations = { "org.example.target" = "{target}" }
+        platforms = ["linux/amd64", "linux/arm64"]
+        cache-from = ["type=registry,ref=registry.example.com/cache:{target}"]
+        cache-to = ["type=gha,mode=max"]
+    "#;
+    fixture.write("drydock.toml", configuration);
+    check!(fixture, ["bake"], @r#"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    {
+      "group": {
+        "default": {
+          "targets": [
+            "api"
+          ]
+        }
+      },
+      "target": {
+        "api": {
+          "context": ".",
+          "dockerfile": ".drydock/Dockerfile",
+          "target": "api",
+          "tags": [
+            "registry.example.com/team/api:1.0.0"
+          ],
+          "annotations": [
+            "org.example.target=api"
+          ],
+          "platforms": [
+            "linux/amd64",
+            "linux/arm64"
+          ],
+          "cache-from": [
+            "type=registry,ref=registry.example.com/cache:api"
+          ],
+          "cache-to": [
+            "type=gha,mode=max,scope=api"
+          ],
+          "labels": {
+            "org.example.team": "ship"
+          }
+        }
+      }
+    }
+
+    ----- stderr -----
+    "#);
+}
+
+#[test]
 fn a_tag_must_fit_its_images() {
     check!(acme(), ["bake", "--tag", "{targt}", "--tag", "Upper"], @"
     success: false

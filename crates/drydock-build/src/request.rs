@@ -205,6 +205,14 @@ impl CacheEntry {
     }
 }
 
+/// As [`CacheEntry::parse`] reads it.
+impl fmt::Display for CacheEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "type={}", self.kind)?;
+        self.attributes.iter().try_for_each(|(key, value)| write!(formatter, ",{key}={value}"))
+    }
+}
+
 /// What becomes of a target's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {

@@ -5,18 +5,57 @@ use std::collections::{BTreeMap, BTreeSet};
 use drydock_plan::{BuildPlan, Stage, StageId, StageKind, Target, TargetName, WorkspacePath};
 use serde_json::{Map, Value, json};
 
+/// How the image of a target is called, and what else bake is told of it. All values are as bake's own command line
+/// takes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BakeImage {
+    /// References; without one the image is called like the target.
+    pub tags: Vec<String>,
+    /// Labels of the image's configuration.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Platforms it is built for; without one, the builder's own.
+    pub platforms: Vec<String>,
+    /// Caches that steps may come from: `type=registry,ref=…`.
+    pub cache_from: Vec<String>,
+    /// Caches that steps go to.
+    pub cache_to: Vec<String>,
+}
+
+impl BakeImage {
+    /// The keys of a target that are said.
+    fn keys(&self, target: &TargetName) -> impl Iterator<Item = (&'static str, Value)> {
+        let list = |texts: &[String]| texts.iter().map(|text| literal(text)).collect::<Vec<Value>>();
+        let tags = if self.tags.is_empty() { vec![literal(target.as_str())] } else { list(&self.tags) };
+        let labels: Map<String, Value> = self.labels.iter().map(|(key, text)| (key.clone(), literal(text))).collect();
+        let annotations = self.annotations.iter().map(|(key, text)| literal(&format!("{key}={text}"))).collect();
+        let lists = [
+            ("tags", tags),
+            ("annotations", annotations),
+            ("platforms", list(&self.platforms)),
+            ("cache-from", list(&self.cache_from)),
+            ("cache-to", list(&self.cache_to)),
+        ];
+        let lists = lists.into_iter().filter(|(_, texts)| !texts.is_empty());
+        let labels = (!labels.is_empty()).then_some(("labels", Value::Object(labels)));
+        lists.map(|(key, texts)| (key, Value::Array(texts))).chain(labels)
+    }
+}
+
 /// The bake file as text. It is run from the root of the workspace:
 /// `docker buildx bake --file .drydock/docker-bake.json`.
 ///
-/// `directory` is the folder the Dockerfile lies in. `tags` names the images of a target; one that it leaves out is
-/// tagged with the target's name. Build arguments are variables of bake, so that the environment can set them
+/// `directory` is the folder the Dockerfile lies in. `images` says how images are made; one of a target that it leaves
+/// out is tagged with the target's name. Build arguments are variables of bake, so that the environment can set them
 /// (`BUILD_COMMIT=… docker buildx bake`); unset, the Dockerfile's defaults hold. Secrets are read from the environment
 /// variable of their name in capitals, and `npmrc` from `.npmrc` or the file that the variable `NPMRC` names.
-pub fn bake_file(plan: &BuildPlan, directory: &WorkspacePath, tags: &BTreeMap<TargetName, Vec<String>>) -> String {
+pub fn bake_file(plan: &BuildPlan, directory: &WorkspacePath, images: &BTreeMap<TargetName, BakeImage>) -> String {
     let names = bake_names(plan);
     let stages: BTreeMap<&StageId, &Stage> = plan.stages.iter().map(|stage| (&stage.id, stage)).collect();
     let dockerfile = directory.join("Dockerfile").expect("a plain name does not climb");
     let mut variables: BTreeMap<String, Value> = BTreeMap::new();
+    let unsaid = BakeImage::default();
     let mut targets = Map::new();
     for target in &plan.targets {
         let needs = Needs::of(&stages, &target.stage);
@@ -24,10 +63,8 @@ pub fn bake_file(plan: &BuildPlan, directory: &WorkspacePath, tags: &BTreeMap<Ta
         entry.insert("context".into(), json!("."));
         entry.insert("dockerfile".into(), literal(dockerfile.as_str()));
         entry.insert("target".into(), json!(target.stage.as_str()));
-        let tags = tags
-            .get(&target.name)
-            .map_or_else(|| vec![target.name.as_str()], |tags| tags.iter().map(String::as_str).collect());
-        entry.insert("tags".into(), tags.into_iter().map(literal).collect());
+        let image = images.get(&target.name).unwrap_or(&unsaid);
+        entry.extend(image.keys(&target.name).map(|(key, value)| (key.to_owned(), value)));
         if !needs.arguments.is_empty() {
             for name in &needs.arguments {
                 variables.insert((*name).to_owned(), json!({ "default": null }));

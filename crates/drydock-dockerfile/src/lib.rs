@@ -17,7 +17,7 @@ pub mod syntax;
 mod validate;
 mod written;
 
-pub use bake::bake_file;
+pub use bake::{BakeImage, bake_file};
 pub use error::DockerfileError;
 pub use fingerprint::{
     Cause, ContentDigest, FileChange, Fingerprint, Fingerprints, StageChange, StageFingerprint, StepFingerprint,

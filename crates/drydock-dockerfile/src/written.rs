@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drydock_plan::{BuildPlan, ContextContent, TargetName, WorkspacePath};
+use drydock_plan::{BuildPlan, ContextContent, WorkspacePath};
 
 use crate::bake::bake_file;
 use crate::generated::{context_files, generated_directory};
@@ -23,19 +23,16 @@ pub struct WrittenFile {
 /// `docker buildx bake --file <directory>/docker-bake.json`, run from the root of the workspace, build the images of
 /// the plan: the Dockerfile, its ignore file, the bake file, and the generated files of the context.
 ///
-/// `tags` is handed to [`bake_file`].
+/// The bake file calls images like their targets: what it says does not change from commit to commit, so that these
+/// files can be committed and checked.
 ///
 /// # Panics
 /// If the plan holds what [`validate`](crate::validate()) refuses.
-pub fn written(
-    plan: &BuildPlan,
-    directory: &WorkspacePath,
-    tags: &BTreeMap<TargetName, Vec<String>>,
-) -> BTreeMap<WorkspacePath, WrittenFile> {
+pub fn written(plan: &BuildPlan, directory: &WorkspacePath) -> BTreeMap<WorkspacePath, WrittenFile> {
     let texts = [
         ("Dockerfile", lower(plan, directory).to_string()),
         ("Dockerfile.dockerignore", ignore_file(plan, directory)),
-        ("docker-bake.json", bake_file(plan, directory, tags)),
+        ("docker-bake.json", bake_file(plan, directory, &BTreeMap::new())),
     ];
     let texts = texts.into_iter().map(|(name, text)| {
         let path = directory.join(name).expect("a plain name does not climb");

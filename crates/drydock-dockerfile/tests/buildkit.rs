@@ -296,7 +296,7 @@ fn words_of_commands_stand_for_themselves() {
 /// Writes what plain Docker needs, and gives the folder.
 fn write_out(plan: &BuildPlan, directory: &WorkspacePath, root: &Path) {
     validate(plan).unwrap();
-    for (path, file) in written(plan, directory, &BTreeMap::new()) {
+    for (path, file) in written(plan, directory) {
         write(root, path.as_str(), &file.bytes);
     }
 }

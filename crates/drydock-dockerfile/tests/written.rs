@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use drydock_dockerfile::{bake_file, generated_directory, ignore_file, lower, written};
+use drydock_dockerfile::{BakeImage, bake_file, generated_directory, ignore_file, lower, written};
 use drydock_plan::{ContextContent, ContextFile, TargetKind, TargetName};
 use insta::assert_snapshot;
 
@@ -44,8 +44,17 @@ fn the_ignore_file_lets_in_the_planned_files_only() {
 
 #[test]
 fn the_bake_file_builds_every_image() {
-    let tags = BTreeMap::from([(TargetName::new("api"), strings(&["registry.example/api:1", "api:${x}"]))]);
-    assert_snapshot!(bake_file(&chat(), &generated_directory(), &tags), @r#"
+    let pair = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let api = BakeImage {
+        tags: strings(&["registry.example/api:1", "api:${x}"]),
+        labels: pair("org.example.team", "ship ${x}"),
+        annotations: pair("org.example.note", "first"),
+        platforms: strings(&["linux/amd64", "linux/arm64"]),
+        cache_from: strings(&["type=gha,scope=api"]),
+        cache_to: strings(&["type=gha,mode=max,scope=api"]),
+    };
+    let images = BTreeMap::from([(TargetName::new("api"), api)]);
+    assert_snapshot!(bake_file(&chat(), &generated_directory(), &images), @r#"
     {
       "variable": {
         "BUILD_COMMIT": {
@@ -79,6 +88,22 @@ fn the_bake_file_builds_every_image() {
             "registry.example/api:1",
             "api:$${x}"
           ],
+          "annotations": [
+            "org.example.note=first"
+          ],
+          "platforms": [
+            "linux/amd64",
+            "linux/arm64"
+          ],
+          "cache-from": [
+            "type=gha,scope=api"
+          ],
+          "cache-to": [
+            "type=gha,mode=max,scope=api"
+          ],
+          "labels": {
+            "org.example.team": "ship $${x}"
+          },
           "args": {
             "BUILD_COMMIT": "${BUILD_COMMIT}",
             "BUILD_DATE": "${BUILD_DATE}",
@@ -131,7 +156,7 @@ fn what_is_written_is_what_is_generated() {
     plan.context.push(ContextFile { executable: true, ..stub });
     plan.context.push(ContextFile { content: ContextContent::Symlink("../x".to_owned()), ..generated("link", "") });
     let directory = path("deploy");
-    let files = written(&plan, &directory, &BTreeMap::new());
+    let files = written(&plan, &directory);
     let names: Vec<String> = files
         .iter()
         .map(|(path, file)| format!("{path}{}", if file.executable { " (executable)" } else { "" }))

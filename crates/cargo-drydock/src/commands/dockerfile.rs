@@ -72,8 +72,7 @@ pub(super) fn run(args: &DockerfileArgs, global: &GlobalArgs, shell: &mut Shell)
         Some(directory) => inside(&loaded.root, directory)?,
         None => generated_directory(),
     };
-    let tags = plan.targets.iter().map(|target| (target.name.clone(), vec![target.name.as_str().to_owned()])).collect();
-    let files = written(&plan, &directory, &tags);
+    let files = written(&plan, &directory);
     let states = compare(&loaded.root, &files)?;
     if args.check {
         return check(&directory, &states, &files, shell);

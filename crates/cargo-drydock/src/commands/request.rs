@@ -1,8 +1,8 @@
 //! From a plan, the configuration and the arguments of `build` to what the driver is asked for.
 
-mod images;
+pub(super) mod images;
 mod outputs;
-mod values;
+pub(super) mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ impl Diagnose for CacheError {
 
 /// Which of the two lists of caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(in crate::commands) enum Direction {
     /// Caches that steps may come from.
     From,
     /// Caches that steps go to.
@@ -58,7 +58,7 @@ pub(super) enum Direction {
 }
 
 /// The caches of each target, in the order of `targets`. Folders of the configuration are relative to `root`.
-pub(super) fn caches(
+pub(in crate::commands) fn caches(
     facts: &Facts<'_>,
     images: &Images,
     root: &Path,
@@ -109,7 +109,7 @@ pub(super) fn caches(
 }
 
 /// The labels of a target: those that drydock fills in, those of the workspace, of the target, of the command line.
-pub(super) fn labels(
+pub(in crate::commands) fn labels(
     facts: &Facts<'_>,
     images: &Images,
     given: &[(&str, &str)],
@@ -140,7 +140,7 @@ pub(super) fn labels(
 }
 
 /// The annotations of a target, in the same order.
-pub(super) fn annotations(
+pub(in crate::commands) fn annotations(
     facts: &Facts<'_>,
     images: &Images,
     given: &[(&str, &str)],
