@@ -7,6 +7,7 @@
 mod refused;
 mod subject;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -153,26 +154,31 @@ fn library(folder: &Path, package: &str) -> Result<Vec<Sample>> {
 
 /// Times both commands in turns on one tree, each into a folder that is not there.
 fn commands(drydock: &Path, turbo: &Path, subject: &Subject, args: &Args, scratch: &Path) -> Result<Vec<Sample>> {
-    let out = scratch.join("out");
-    let prepare = || {
-        if out.exists() {
-            fs_err::remove_dir_all(&out)?;
-        }
-        Ok(())
+    // Each run writes a folder of its own, and all are removed in the end: where files were just removed, ext4 looks
+    // for inodes that were not, and that takes several times as long as what is measured.
+    let (outs, runs) = (scratch.join("outs"), Cell::new(0));
+    fs_err::create_dir_all(&outs)?;
+    let out = || {
+        runs.set(runs.get() + 1);
+        outs.join(runs.get().to_string())
     };
     let candidates = [
         Candidate {
             name: "`cargo drydock prune`".to_owned(),
-            command: Box::new(|| drydock_prune(drydock, &subject.folder, &args.package, &out)),
-            prepare: Box::new(prepare),
+            command: Box::new(|| drydock_prune(drydock, &subject.folder, &args.package, &out())),
+            prepare: Box::new(|| Ok(())),
         },
         Candidate {
             name: format!("`turbo prune` {TURBO}"),
-            command: Box::new(|| turbo_prune(turbo, &subject.folder, &args.package, &out)),
-            prepare: Box::new(prepare),
+            command: Box::new(|| turbo_prune(turbo, &subject.folder, &args.package, &out())),
+            prepare: Box::new(|| Ok(())),
         },
     ];
-    measure::interleaved(&candidates, args.runs.max(5))
+    let samples = measure::interleaved(&candidates, args.runs.max(5))?;
+    let written = |number: usize| subject::count_files(&outs.join(number.to_string()));
+    println!("files written: {} by drydock, {} by turbo\n", written(1)?, written(2)?);
+    fs_err::remove_dir_all(&outs)?;
+    Ok(samples)
 }
 
 fn drydock_prune(program: &Path, root: &Path, package: &str, out: &Path) -> Command {

@@ -87,3 +87,10 @@ fn walk(root: &Path, below: &str, files: &mut Vec<String>) -> Result<()> {
     }
     Ok(())
 }
+
+/// How many files a folder holds.
+pub(super) fn count_files(folder: &Path) -> Result<usize> {
+    let mut files = Vec::new();
+    walk(folder, "", &mut files)?;
+    Ok(files.len())
+}
