@@ -13,17 +13,17 @@ fn pruned(fixture: &Fixture, arguments: &[&str]) -> (Vec<String>, String) {
     let mut paths = Vec::new();
     let mut open = vec![out.clone()];
     while let Some(folder) = open.pop() {
-        for entry in folder.read_dir_utf8().unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
+        for entry in folder.read_dir_utf8().expect("what was written can be read") {
+            let entry = entry.expect("what was written can be read");
+            if entry.file_type().expect("what was written can be read").is_dir() {
                 open.push(entry.into_path());
             } else {
-                paths.push(entry.path().strip_prefix(&out).unwrap().to_string());
+                paths.push(entry.path().strip_prefix(&out).expect("what was written can be read").to_string());
             }
         }
     }
     paths.sort();
-    (paths, fs_err::read_to_string(out.join("package-lock.json")).unwrap())
+    (paths, fs_err::read_to_string(out.join("package-lock.json")).expect("what was written can be read"))
 }
 
 #[test]
