@@ -17,6 +17,7 @@ mod relay;
 mod dev;
 mod doctor;
 mod examples;
+mod explain;
 mod failure;
 mod fresh;
 mod managers;

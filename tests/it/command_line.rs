@@ -110,6 +110,10 @@ fn build_help_tells_every_option() {
           --force
               Build images that are there already; steps may still come from the cache
 
+          --explain
+              Tell for each stage why it ran or did not, as fingerprints foretold it and as BuildKit's
+              cache has it
+
           --no-cache
               Run every step, whatever the cache holds
 

@@ -327,6 +327,9 @@ pub(crate) struct BuildArgs {
     /// Build images that are there already; steps may still come from the cache
     #[arg(long)]
     pub(crate) force: bool,
+    /// Tell for each stage why it ran or did not, as fingerprints foretold it and as BuildKit's cache has it
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(crate) no_cache: bool,

@@ -8,6 +8,7 @@
 //! It is taken from the lowered Dockerfile, not from the plan, so that what a stage reads here is what it reads there.
 
 mod compare;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

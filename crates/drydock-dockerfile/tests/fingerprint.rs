@@ -291,3 +291,36 @@ fn the_stages_of_a_target() {
     assert_eq!(client.to_string().len(), 64);
     assert!(client.to_string().starts_with(&client.short()));
 }
+
+/// What was kept of a target compares with the target as it is, and holds no value of an argument.
+#[test]
+fn a_record_compares_as_the_fingerprints_it_is_of() {
+    let plan = chat();
+    let target = TargetName::new("api");
+    let arguments = BTreeMap::from([("BUILD_COMMIT".to_owned(), "a-value".to_owned())]);
+    let surroundings = Surroundings { arguments: Some(&arguments), ..Surroundings::default() };
+    let before = fingerprints(&plan, &[], &surroundings);
+    let record = before.record(&target).unwrap();
+    assert!(!record.contains("a-value"));
+    let kept = Fingerprints::of_record(&record).unwrap();
+    assert_eq!(kept.record(&target).as_ref().map(String::len), Some(record.len()));
+    for stage in kept.stages() {
+        assert_eq!(before.stage(&stage.id).unwrap().fingerprint, stage.fingerprint);
+    }
+    assert_eq!(kept.target(&target), before.target(&target));
+
+    let edited = fingerprints(&plan, &["packages/data-provider/src/index.ts"], &surroundings);
+    let told = |before: &Fingerprints, after: &Fingerprints| {
+        let changes = compare(before, after);
+        let closure = after.closure(&id("api")).into_iter().map(|stage| stage.id.clone()).collect::<Vec<_>>();
+        changes.iter().filter(|change| closure.contains(&change.id)).map(causes).collect::<Vec<_>>()
+    };
+    let after = Fingerprints::of_record(&edited.record(&target).unwrap()).unwrap();
+    assert_eq!(told(&kept, &after), told(&before, &edited));
+    assert_eq!(told(&kept, &after)[0], "build-data-provider: ~packages/data-provider/src/index.ts");
+
+    assert!(before.record(&TargetName::new("nobody")).is_none());
+    for broken in ["", "{}", &record[1..], &record.replace("\"version\":1", "\"version\":0")] {
+        assert!(Fingerprints::of_record(broken).is_none());
+    }
+}

@@ -1,8 +1,10 @@
 //! `build`: the images of all or the named targets, in parallel, through the daemon.
 
+mod explain;
 mod fresh;
 mod markdown;
 mod metadata;
+mod past;
 mod publish;
 mod watch;
 
@@ -14,10 +16,12 @@ use drydock_build::{
     Output, Registries, TargetRequest, TargetResult, Transfer, content_digests,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
-use drydock_plan::BuildPlan;
+use drydock_plan::{BuildPlan, TargetName};
 use futures_util::future::join_all;
 
+use self::explain::Prediction;
 use self::fresh::{Found, Search};
+use self::past::Past;
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::load;
@@ -28,18 +32,22 @@ use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::Diagnostic;
-use crate::report::{Built, BuiltState, Clock, Ending, JsonStream, Reporter, reporter, step_failure, summary, units};
+use crate::report::{
+    Built, BuiltState, Clock, Ending, Explained, JsonStream, Reporter, explanation, reporter, step_failure, summary,
+    units,
+};
 use crate::shell::{self, Shell};
 
 pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut loaded = load(global, shell)?;
     loaded.config.settings.verify_installs = args.verify_install;
-    let Some(targets) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
-    let plan = loaded.plan(&targets, shell)?;
+    let Some(chosen) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
+    let plan = loaded.plan(&chosen.targets, shell)?;
     let progress = args.progress.unwrap_or_else(progress_from_environment);
     shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
     let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
+    let prepared = Prepared { reasons: chosen.reasons, ..prepared };
     let runtime = runtime::start()?;
     let result = runtime.block_on(drive(args, &plan, progress, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
@@ -69,7 +77,7 @@ async fn drive(
     let result = build(args, plan, &prepared, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
-    let (outcome, built, published) = match result {
+    let Done { outcome, built, published, why, explained } = match result {
         Ok(done) => done,
         Err(Ended::Abandoned) => return Err(interrupted_failure(begun, shell)),
         Err(Ended::Failed(_)) if interrupted => return Err(interrupted_failure(begun, shell)),
@@ -94,6 +102,8 @@ async fn drive(
         chain: clock.longest(),
         push_failed: !published.errors.is_empty(),
         context: &prepared.failure_context,
+        why: &why,
+        explained: &explained,
     };
     if let Some(file) = &args.image.summary {
         markdown::append(file.as_std_path(), &ending).map_err(|source| MetadataError { source })?;
@@ -118,6 +128,17 @@ fn begin(progress: ProgressMode, prepared: &Prepared, shell: &mut Shell) -> Opti
     reporter(progress, prepared.specs.clone(), names.len(), shell)
 }
 
+/// What came of a build.
+struct Done {
+    outcome: BuildOutcome,
+    built: Vec<Built>,
+    published: Published,
+    /// Why targets were to be built, in sentences.
+    why: BTreeMap<String, Vec<String>>,
+    /// What was foretold of stages, and what came of it, where that was asked for.
+    explained: Vec<Explained>,
+}
+
 /// Why there is nothing to tell of targets.
 enum Ended {
     /// Ctrl-C, and nothing was waited for.
@@ -139,12 +160,7 @@ impl From<BuildError> for Ended {
 }
 
 /// Builds the targets and publishes their images.
-async fn build(
-    args: &BuildArgs,
-    plan: &BuildPlan,
-    prepared: &Prepared,
-    watch: &mut Watch<'_>,
-) -> Result<(BuildOutcome, Vec<Built>, Published), Ended> {
+async fn build(args: &BuildArgs, plan: &BuildPlan, prepared: &Prepared, watch: &mut Watch<'_>) -> Result<Done, Ended> {
     let environment = Environment::of_process();
     let endpoints = endpoints(args, &environment).map_err(Ended::Failed)?;
     let addresses: Vec<String> = endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
@@ -173,7 +189,7 @@ async fn build(
     }
     let registries = Registries::of(fleet.builders());
     let search = Search { fleet: &fleet, registries: &registries, plan, content: &content, wish: &prepared.wish };
-    let (_, warning) = watch.idly(search.label(&mut requests)).await??;
+    let (known, warning) = watch.idly(search.label(&mut requests)).await??;
     watch.shell.warn_all(&warning);
     let found = if args.force { BTreeMap::new() } else { watch.idly(search.find(&requests)).await?? };
     let is_found = |target: &TargetRequest| found.contains_key(target.name.as_str());
@@ -191,6 +207,14 @@ async fn build(
     let all: Vec<TargetRequest> =
         places.iter().enumerate().map(|(index, place)| requests[*place].targets[index].clone()).collect();
     request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
+    let wanted = (0..all.len()).filter(|index| !is_found(&all[*index]));
+    let cache = request::cache_folder();
+    let past = |address: String| Past::open(cache.as_deref(), &request.shared_key, &address);
+    let mut pasts: Vec<Past> = addresses.into_iter().map(past).collect();
+    let fingerprints = |index: usize| &*known[places[index]][all[index].name.as_str()];
+    let planned: Vec<_> = wanted.map(|index| (&all[index].name, fingerprints(index), &pasts[places[index]])).collect();
+    let prediction =
+        (args.explain || args.image.summary.is_some() || watch.shell.is_json()).then(|| Prediction::new(&planned));
     let mut outcome = if request.targets.is_empty() {
         BuildOutcome { targets: Vec::new(), context: ContextSummary::default(), transfer: Transfer::default() }
     } else {
@@ -198,7 +222,16 @@ async fn build(
         let work = fleet.build(request.clone(), &estimates, watch.sender(), watch.cancel.clone());
         watch.patiently(work).await??.outcome
     };
-    let mut solved = std::mem::take(&mut outcome.targets).into_iter();
+    let solved = std::mem::take(&mut outcome.targets);
+    for (place, past) in pasts.iter_mut().enumerate() {
+        let built = solved.iter().filter(|target| matches!(target.result, TargetResult::Built(_)));
+        let here = built.filter_map(|target| {
+            let index = all.iter().position(|other| other.name == target.target)?;
+            (places[index] == place).then(|| (TargetName::new(target.target.as_str()), fingerprints(index)))
+        });
+        past.remember(&here.collect::<Vec<_>>());
+    }
+    let mut solved = solved.into_iter();
     outcome.targets = all
         .iter()
         .filter_map(|target| match found.get(target.name.as_str()) {
@@ -220,7 +253,9 @@ async fn build(
     let published =
         if watch.interrupted { Published::default() } else { publication.publish(&prepared.wish, watch).await? };
     let built = built_targets(&fleet, &places, &outcome, &published, &found, prepared).await?;
-    Ok((outcome, built, published))
+    let why = explain::why(&outcome, &found, &prepared.reasons, prediction.as_ref());
+    let explained = prediction.filter(|_| args.explain).map(|all| all.confirm(&watch.observed, args.no_cache));
+    Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default() })
 }
 
 /// Where to build.
@@ -268,6 +303,7 @@ fn report(ending: &Ending<'_>, published: &Published, progress: ProgressMode, sh
     }
     if !shell.is_json() && progress != ProgressMode::Rawjson {
         shell.summary(&summary(ending, shell::width()));
+        shell.summary(&explanation(ending.explained));
     }
 }
 

@@ -21,7 +21,7 @@ use crate::shell::{FAINT, Shell, Verbosity};
 
 pub(super) fn run(args: &PlanArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
-    let Some(targets) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else {
+    let Some(chosen) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else {
         return shell.print(&match args.format {
             PlanFormat::Human => String::new(),
             PlanFormat::Json => json(
@@ -39,7 +39,7 @@ pub(super) fn run(args: &PlanArgs, global: &GlobalArgs, shell: &mut Shell) -> Re
             PlanFormat::Gitlab => matrix::gitlab(&[]),
         });
     };
-    let plan = loaded.plan(&targets, shell)?;
+    let plan = loaded.plan(&chosen.targets, shell)?;
     validate(&plan)?;
     let fingerprints = || digests::fingerprints(&loaded, &plan, &Surroundings::default());
     let text = match args.format {

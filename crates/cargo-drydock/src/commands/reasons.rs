@@ -192,13 +192,13 @@ impl<'a> Explainer<'a> {
 }
 
 /// The file of the tree that a generated one is made from: the manifest behind a masked one.
-fn shown(path: &WorkspacePath) -> WorkspacePath {
+pub(super) fn shown(path: &WorkspacePath) -> WorkspacePath {
     let real = path.as_str().strip_prefix(".drydock/install/").and_then(|rest| rest.split_once('/'));
     real.and_then(|(_, real)| WorkspacePath::new(real).ok()).unwrap_or_else(|| path.clone())
 }
 
 /// Whether a path is the lockfile of an install's input.
-fn is_lockfile(path: &WorkspacePath) -> bool {
+pub(super) fn is_lockfile(path: &WorkspacePath) -> bool {
     path.as_str().starts_with(".drydock/install/")
         && matches!(
             path.file_name(),

@@ -38,6 +38,8 @@ pub(super) struct Prepared {
     pub(super) failure_context: FailureContext,
     /// The references of each target's image.
     pub(super) tags: BTreeMap<String, Vec<String>>,
+    /// Why targets are affected, in sentences, where only affected ones are built.
+    pub(super) reasons: BTreeMap<String, Vec<String>>,
 }
 
 /// Arguments that do not fit the plan.
@@ -131,7 +133,7 @@ pub(super) fn prepare(
     };
     let failure_context = FailureContext { dockerfile: dockerfile.into(), stages: origins(plan) };
     let specs = plan.stages.iter().map(spec).collect();
-    Ok(Prepared { request, wish, specs, failure_context, tags })
+    Ok(Prepared { request, wish, specs, failure_context, tags, reasons: BTreeMap::new() })
 }
 
 /// The request of each target.
@@ -337,7 +339,7 @@ fn user_npmrc() -> Option<PathBuf> {
 }
 
 /// The folder for what may be thrown away.
-fn cache_folder() -> Option<PathBuf> {
+pub(super) fn cache_folder() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let usual = || {
         let home = std::env::home_dir()?;

@@ -1,6 +1,6 @@
 //! Which targets a command is about: names, or pnpm's filters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use drydock_diagnostics::{Category, Diagnose, closest};
@@ -14,6 +14,14 @@ use super::state::Base;
 use crate::args::ChangedArgs;
 use crate::failure::Failure;
 use crate::shell::Shell;
+
+/// The targets that a command is about.
+pub(super) struct Chosen {
+    /// As names that a plan takes, of which none means all.
+    pub(super) targets: Vec<String>,
+    /// Why they are affected, in sentences, where only affected ones were wanted.
+    pub(super) reasons: BTreeMap<String, Vec<String>>,
+}
 
 /// Filters that come to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -95,21 +103,20 @@ pub(super) fn targets(loaded: &Loaded, texts: &[String], allow_empty: bool) -> R
     Ok(Some(chosen))
 }
 
-/// The targets that `texts` and `changed` leave, as names that a plan takes, of which none means all. `None` when there
-/// is nothing to do, which is then said.
+/// The targets that `texts` and `changed` leave. `None` when there is nothing to do, which is then said.
 pub(super) fn chosen(
     loaded: &Loaded,
     texts: &[String],
     changed: &ChangedArgs,
     shell: &mut Shell,
-) -> Result<Option<Vec<String>>, Failure> {
+) -> Result<Option<Chosen>, Failure> {
     let selected = targets(loaded, texts, changed.allow_empty)?;
     if selected.as_ref().is_some_and(Vec::is_empty) {
         shell.status("Finished", "no target is chosen");
         return Ok(None);
     }
     if !changed.affected {
-        return Ok(Some(selected.unwrap_or_default()));
+        return Ok(Some(Chosen { targets: selected.unwrap_or_default(), reasons: BTreeMap::new() }));
     }
     let mut affected = Affected::find(loaded, changed.since.as_deref(), shell)?;
     if let Some(selected) = selected {
@@ -117,15 +124,17 @@ pub(super) fn chosen(
         affected.targets.retain(|target| selected.contains(&target.name));
     }
     let since = affected.revision.clone().unwrap_or_default();
+    let mut reasons = BTreeMap::new();
     for target in &affected.targets {
-        let reasons: Vec<String> = target.reasons.iter().map(Reason::sentence).collect();
-        shell.verbose("Affected", format!("{}: {}", target.name, reasons.join("; ")));
+        let sentences: Vec<String> = target.reasons.iter().map(Reason::sentence).collect();
+        shell.verbose("Affected", format!("{}: {}", target.name, sentences.join("; ")));
+        reasons.insert(target.name.to_string(), sentences);
     }
     if affected.targets.is_empty() {
         shell.status("Finished", format!("no target is affected since {since}"));
         return Ok(None);
     }
-    Ok(Some(affected.names()))
+    Ok(Some(Chosen { targets: affected.names(), reasons }))
 }
 
 /// The names of targets that `texts`, names of targets or packages, stand for.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::failure::FailureContext;
-use super::{BuiltState, Ending, Reporter, RowSpec};
+use super::{BuiltState, Ending, Explained, Reporter, RowSpec};
 use crate::shell::Shell;
 
 /// The version of the stream. It changes when something that is there changes its meaning or goes away.
@@ -58,6 +58,13 @@ pub(crate) enum Stream<'a> {
         #[serde(flatten)]
         result: ResultLine<'a>,
         seconds: f64,
+        /// Why it was to be built.
+        why: &'a [String],
+    },
+    /// What was foretold of a stage, and what came of it.
+    StageExplained {
+        #[serde(flatten)]
+        explained: &'a Explained,
     },
     /// The last line.
     BuildFinished {
@@ -144,7 +151,7 @@ impl JsonStream {
 
     /// Writes what became of the targets, and the last line.
     pub(crate) fn end(ending: &Ending<'_>, shell: &mut Shell) {
-        let Ending { outcome, built, elapsed, chain, push_failed, context } = ending;
+        let Ending { outcome, built, elapsed, chain, push_failed, context, why, explained } = ending;
         for target in &outcome.targets {
             let name = target.target.as_str();
             let result = match &target.result {
@@ -167,7 +174,11 @@ impl JsonStream {
                 TargetResult::Cancelled => ResultLine::Cancelled,
             };
             let seconds = target.duration.as_secs_f64();
-            write(&Stream::TargetFinished { target: name, result, seconds }, shell);
+            let why = why.get(name).map(Vec::as_slice).unwrap_or_default();
+            write(&Stream::TargetFinished { target: name, result, seconds, why }, shell);
+        }
+        for explained in *explained {
+            write(&Stream::StageExplained { explained }, shell);
         }
         let last = Stream::BuildFinished {
             success: outcome.is_success() && !push_failed,

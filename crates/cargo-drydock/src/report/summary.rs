@@ -1,11 +1,13 @@
 //! What is said at the end of a build.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drydock_build::{BuildOutcome, TargetResult};
 use unicode_width::UnicodeWidthStr;
 
 use super::clock::Link;
+use super::explanation::Explained;
 use super::failure::FailureContext;
 use super::units;
 use crate::shell::{DONE, FAINT, WRONG, status_line};
@@ -74,6 +76,10 @@ pub(crate) struct Ending<'a> {
     pub(crate) push_failed: bool,
     /// What failures are explained with.
     pub(crate) context: &'a FailureContext,
+    /// Why targets were to be built, in sentences.
+    pub(crate) why: &'a BTreeMap<String, Vec<String>>,
+    /// What was foretold of stages, and what came of it, where that was asked for.
+    pub(crate) explained: &'a [Explained],
 }
 
 impl Ending<'_> {
@@ -94,7 +100,7 @@ const NOTABLE: Duration = Duration::from_secs(1);
 /// The lines at the end: how it went as a whole, one for each image, what the build waited for, and why targets were not
 /// built that have no error of their own.
 pub(crate) fn summary(ending: &Ending<'_>, width: usize) -> Vec<String> {
-    let Ending { outcome, built, elapsed, chain, push_failed, context } = ending;
+    let Ending { outcome, built, elapsed, chain, push_failed, context, .. } = ending;
     let mut lines = Vec::new();
     let failed = outcome.targets.len() - built.len();
     let total = units::count(outcome.targets.len() as u64, "target");

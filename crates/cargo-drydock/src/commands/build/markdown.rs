@@ -14,9 +14,10 @@ pub(super) fn append(path: &Path, ending: &Ending<'_>) -> io::Result<()> {
     file.write_all(text(ending).as_bytes())
 }
 
-/// A row for each target: what became of it, how long that took, its size, and what is said of it.
+/// A row for each target: what became of it, how long that took, its size, why it was to be built, and what is
+/// said of it.
 fn text(ending: &Ending<'_>) -> String {
-    let mut text = "\n| target | state | time | size | |\n| --- | --- | ---: | ---: | --- |\n".to_owned();
+    let mut text = "\n| target | state | time | size | why | |\n| --- | --- | ---: | ---: | --- | --- |\n".to_owned();
     for target in &ending.outcome.targets {
         let name = target.target.as_str();
         let built = ending.built.iter().find(|built| built.target == name);
@@ -35,7 +36,8 @@ fn text(ending: &Ending<'_>) -> String {
         };
         let size = built.and_then(|built| built.size).map(units::bytes).unwrap_or_default();
         let time = units::duration(target.duration);
-        writeln!(text, "| {} | {state} | {time} | {size} | {} |", cell(name), cell(&said))
+        let why = ending.why.get(name).map(|why| why.join(", ")).unwrap_or_default();
+        writeln!(text, "| {} | {state} | {time} | {size} | {} | {} |", cell(name), cell(&why), cell(&said))
             .expect("writing to a string does not fail");
     }
     let time = units::duration(ending.elapsed);

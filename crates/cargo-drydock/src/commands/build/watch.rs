@@ -6,6 +6,7 @@ use std::time::Duration;
 use drydock_build::{CancellationToken, Event};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::explain::Observed;
 use crate::report::{Clock, Reporter};
 use crate::shell::Shell;
 
@@ -18,6 +19,8 @@ pub(super) struct Watch<'s> {
     pub(super) reporter: Option<Box<dyn Reporter>>,
     /// How long each stage ran.
     pub(super) clock: Clock,
+    /// Which steps ran.
+    pub(super) observed: Observed,
     /// Cancelled by the first Ctrl-C.
     pub(super) cancel: CancellationToken,
     /// Whether Ctrl-C came.
@@ -39,6 +42,7 @@ impl<'s> Watch<'s> {
             shell,
             reporter,
             clock,
+            observed: Observed::default(),
             cancel: CancellationToken::new(),
             interrupted: false,
             interrupts,
@@ -99,6 +103,7 @@ impl<'s> Watch<'s> {
     /// Takes in what happened.
     pub(super) fn show(&mut self, event: &Event) {
         self.clock.event(event);
+        self.observed.event(event);
         if let Some(reporter) = &mut self.reporter {
             reporter.event(event, self.shell);
         }
