@@ -27,3 +27,4 @@ mod publish;
 mod same;
 mod scenarios;
 mod service;
+mod size;

@@ -17,7 +17,8 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0    success
   1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
-       or `doctor` found an error
+       `doctor` found an error,
+       or `size` found too much
   2    the command line or the configuration is wrong
   3    the workspace, a manifest or the lockfile is invalid
   4    Docker is unreachable, too old, or refuses
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// Write a commented drydock.toml of what was inferred
     Init(InitArgs),
+    /// Tell what the image of a target is made of: layers, packages by bytes, and what should not be there
+    Size(SizeArgs),
     /// Look for what would make builds fail or images worse: the daemon, base images, lockfile, imports, secrets
     Doctor(DoctorArgs),
     /// Print a script that completes commands in a shell
@@ -290,6 +293,21 @@ pub(crate) struct InitArgs {
     /// Print it instead of writing it
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SizeArgs {
+    /// The target, by its name or its package's
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// The image to look into [default: what `build` calls the target's]
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) image: Option<String>,
+    /// How many of the biggest packages to show
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) top: usize,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -490,6 +508,7 @@ impl Command {
             Self::Dockerfile(args) => args.format.format,
             Self::Files(args) => args.format.format,
             Self::Doctor(args) => args.format.format,
+            Self::Size(args) => args.format.format,
             Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) => Format::Human,
         };
         format == Format::Json

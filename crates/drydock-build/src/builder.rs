@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
+use crate::contents::ImageContents;
 use crate::dial::{Dialer, Stream, UpgradeError};
 use crate::docker_config::DockerConfig;
 use crate::endpoint::{Address, Endpoint, Environment};
@@ -101,6 +102,12 @@ impl Builder {
     /// The image with this id or reference; `None` when there is none.
     pub async fn image(&self, image: &str) -> Result<Option<ImageDetails>, BuildError> {
         self.engine()?.inspect(image).await
+    }
+
+    /// What the image with this id or reference holds, layer by layer. The whole image is read, and nothing is written to
+    /// a disk.
+    pub async fn contents(&self, image: &str) -> Result<ImageContents, BuildError> {
+        self.engine()?.contents(image).await
     }
 
     /// The ids of the images with this label and value, newest first.

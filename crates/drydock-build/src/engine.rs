@@ -7,15 +7,16 @@ use std::task::{Context, Poll};
 
 use bollard::query_parameters::{ImportImageOptions, ListImagesOptions, TagImageOptions};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt as _};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio_util::io::ReaderStream;
+use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 use tonic::codegen::Bytes;
 
+use crate::contents::{self, ImageContents};
 use crate::dial::{Dialer, Stream};
 use crate::error::BuildError;
 
@@ -205,6 +206,16 @@ impl Engine {
             tags: found.repo_tags.unwrap_or_default(),
             digests: found.repo_digests.unwrap_or_default(),
         }))
+    }
+
+    /// What an image holds.
+    pub(crate) async fn contents(&self, image: &str) -> Result<ImageContents, BuildError> {
+        let activity = format!("read `{image}`");
+        let bytes = self.docker.export_image(image).map_err(std::io::Error::other);
+        let reader = SyncIoBridge::new(StreamReader::new(Box::pin(bytes)));
+        let read = tokio::task::spawn_blocking(move || contents::read(reader)).await;
+        let read = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        read.map_err(|error| BuildError::Daemon { activity, message: root_cause(&error) })
     }
 
     /// The ids of the images with this label and value, newest first.

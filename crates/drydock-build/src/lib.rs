@@ -38,6 +38,7 @@ mod builder;
 mod cache_folder;
 mod capability;
 mod content;
+mod contents;
 mod dial;
 mod digest_cache;
 mod docker_config;
@@ -67,6 +68,7 @@ mod vertex;
 
 pub use builder::Builder;
 pub use content::content_digests;
+pub use contents::{ImageContents, LayerContents, LayerEntry, LayerEntryKind, MadeBy};
 pub use endpoint::{Address, Endpoint, Environment, TlsFiles};
 pub use engine::{DaemonInfo, DaemonKind, ImageDetails};
 pub use error::{Attempt, BuildError};

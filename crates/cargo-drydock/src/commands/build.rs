@@ -24,10 +24,11 @@ use self::fresh::{Found, Search};
 use self::past::Past;
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
-use super::load::load;
+use super::load::{Loaded, load};
 use super::request::{self, Images, Prepared, Wish};
 use super::runtime;
 use super::select;
+use super::size;
 use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -49,7 +50,7 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
     let prepared = Prepared { reasons: chosen.reasons, ..prepared };
     let runtime = runtime::start()?;
-    let result = runtime.block_on(drive(args, &plan, progress, prepared, begun, shell));
+    let result = runtime.block_on(drive(args, (&plan, &loaded), progress, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result
@@ -65,7 +66,7 @@ fn nothing(args: &BuildArgs) -> Result<(), Failure> {
 
 async fn drive(
     args: &BuildArgs,
-    plan: &BuildPlan,
+    (plan, loaded): (&BuildPlan, &Loaded),
     progress: ProgressMode,
     prepared: Prepared,
     begun: Instant,
@@ -74,7 +75,7 @@ async fn drive(
     let clock = Clock::new(&prepared.specs);
     let reporter = begin(progress, &prepared, shell);
     let mut watch = Watch::new(reporter, clock, shell);
-    let result = build(args, plan, &prepared, &mut watch).await;
+    let result = build(args, (plan, loaded), &prepared, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
     let Done { outcome, built, published, why, explained } = match result {
@@ -160,7 +161,12 @@ impl From<BuildError> for Ended {
 }
 
 /// Builds the targets and publishes their images.
-async fn build(args: &BuildArgs, plan: &BuildPlan, prepared: &Prepared, watch: &mut Watch<'_>) -> Result<Done, Ended> {
+async fn build(
+    args: &BuildArgs,
+    (plan, loaded): (&BuildPlan, &Loaded),
+    prepared: &Prepared,
+    watch: &mut Watch<'_>,
+) -> Result<Done, Ended> {
     let environment = Environment::of_process();
     let endpoints = endpoints(args, &environment).map_err(Ended::Failed)?;
     let addresses: Vec<String> = endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
@@ -240,6 +246,14 @@ async fn build(args: &BuildArgs, plan: &BuildPlan, prepared: &Prepared, watch: &
         })
         .collect();
     request.targets = all;
+    let budgets = budgets(plan, loaded);
+    if !budgets.is_empty() && !watch.interrupted {
+        let over = size::exceeded(&budgets, fleet.builders(), &places, &outcome, plan, &loaded.workspace);
+        let over = watch.idly(over).await?;
+        if !over.is_empty() {
+            return Err(Ended::Failed(Failure::all(over)));
+        }
+    }
     let publication = Publication {
         fleet: &fleet,
         registries: &registries,
@@ -256,6 +270,13 @@ async fn build(args: &BuildArgs, plan: &BuildPlan, prepared: &Prepared, watch: &
     let why = explain::why(&outcome, &found, &prepared.reasons, prediction.as_ref());
     let explained = prediction.filter(|_| args.explain).map(|all| all.confirm(&watch.observed, args.no_cache));
     Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default() })
+}
+
+/// How many bytes the images of targets may have, for those with a limit.
+fn budgets(plan: &BuildPlan, loaded: &Loaded) -> BTreeMap<String, u64> {
+    let names = plan.targets.iter().map(|target| target.name.as_str());
+    let limit = |name| Some((str::to_owned(name), loaded.config.images.of(name, |table| table.max_size)?));
+    names.filter_map(limit).collect()
 }
 
 /// Where to build.

@@ -20,6 +20,7 @@ mod replay;
 mod request;
 mod runtime;
 mod select;
+mod size;
 mod state;
 mod tags;
 mod targets;
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Bake(args) => bake::run(args, global, shell),
         Command::Files(args) => files::run(args, global, shell),
         Command::Prune(args) => prune::run(args, global, shell),
+        Command::Size(args) => size::run(args, global, shell),
         Command::Doctor(args) => doctor::run(*args, global, shell),
         Command::Init(args) => init::run(*args, global, shell),
         Command::Completions(args) => completions::run(*args, shell),

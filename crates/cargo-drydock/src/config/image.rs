@@ -64,6 +64,8 @@ pub(crate) struct ImageSettings {
     pub(crate) cache_from: Option<Vec<String>>,
     /// Templates of caches that steps go to.
     pub(crate) cache_to: Option<Vec<String>>,
+    /// How many bytes an image may have.
+    pub(crate) max_size: Option<u64>,
 }
 
 /// What becomes of images, as the whole configuration has it.
@@ -103,6 +105,7 @@ impl Reader {
             "platforms" => images.platforms = Some(self.platforms(value)),
             "cache-from" => images.cache_from = Some(self.caches("cache-from", value)),
             "cache-to" => images.cache_to = Some(self.caches("cache-to", value)),
+            "max-size" => images.max_size = self.size("max-size", value),
             _ => return false,
         }
         true
@@ -118,6 +121,20 @@ impl Reader {
             return None;
         }
         weight
+    }
+
+    /// Bytes: `"300 MB"`, `"1.2GB"`, `"512MiB"`, or a number.
+    fn size(&mut self, key: &str, value: &Value<'_>) -> Option<u64> {
+        let text = match value.get_ref().as_integer() {
+            Some(number) => number.as_str().to_owned(),
+            None => self.text(key, value)?,
+        };
+        let size = bytes(&text).filter(|size| *size > 0);
+        if size.is_none() {
+            let message = format!("`{}` is not a size", text.escape_debug());
+            self.wrong_value(value.span(), message, "write a number and a unit: `\"300 MB\"`, `\"1.2 GB\"`");
+        }
+        size
     }
 
     /// `registry.example.com/team`, without a slash at its end.
@@ -219,5 +236,52 @@ impl Reader {
             }
         }
         caches
+    }
+}
+
+/// A number of bytes with a decimal (`MB`) or binary (`MiB`) unit, or none.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" | "k" => 1_000,
+        "mb" | "m" => 1_000_000,
+        "gb" | "g" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: u64 = whole.parse().ok()?;
+    if fraction.len() > 9 {
+        return None;
+    }
+    let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
+    let fraction: u64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    whole.checked_mul(unit)?.checked_add(fraction.checked_mul(unit)? / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, size) in [
+            ("300 MB", Some(300_000_000)),
+            ("1.25GB", Some(1_250_000_000)),
+            ("512MiB", Some(512 << 20)),
+            ("1000", Some(1000)),
+            ("5 m", Some(5_000_000)),
+            ("MB", None),
+            ("1,5 GB", None),
+            ("-1", None),
+            ("1 TB", None),
+        ] {
+            assert_eq!(bytes(text), size, "{text}");
+        }
     }
 }

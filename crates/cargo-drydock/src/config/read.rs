@@ -31,6 +31,7 @@ pub(crate) const WORKSPACE: &[&str] = &[
     "platforms",
     "cache-from",
     "cache-to",
+    "max-size",
 ];
 
 /// The keys of `[package.NAME]`.
@@ -67,6 +68,7 @@ pub(crate) const TARGET: &[&str] = &[
     "platforms",
     "cache-from",
     "cache-to",
+    "max-size",
 ];
 
 impl Reader {

@@ -45,6 +45,7 @@ fn every_documented_key_is_read() {
         platforms = ["amd64", "linux/arm64/v8"]
         cache-from = ["type=registry,ref=ghcr.io/acme/cache:{target}"]
         cache-to = ["type=gha,mode=max"]
+        max-size = "1.5 GB"
 
         [package."@acme/lib"]
         build = "compile"

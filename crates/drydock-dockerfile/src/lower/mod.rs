@@ -77,6 +77,25 @@ pub fn lower(plan: &BuildPlan, generated: &WorkspacePath) -> Dockerfile {
 }
 
 impl Dockerfile {
+    /// The instructions that an image of the stage `id` is made by, in order, those of the stages that it begins with
+    /// first: which stage's each is, and its keyword.
+    pub fn lineage(&self, id: &StageId) -> Vec<(&StageId, &'static str)> {
+        let mut lineage = Vec::new();
+        let mut next = self.stages.iter().position(|stage| stage.id == *id);
+        while let Some(place) = next {
+            let stage = &self.syntax.stages[place];
+            let own =
+                stage.instructions.iter().rev().map(|instruction| (&self.stages[place].id, instruction.keyword()));
+            lineage.extend(own);
+            next = match &stage.base {
+                Base::Stage(name) => self.syntax.stages.iter().position(|other| other.name == *name),
+                Base::Image(_) | Base::Argument(_) | Base::Scratch => None,
+            };
+        }
+        lineage.reverse();
+        lineage
+    }
+
     /// The stage that the line, counted from 1, belongs to. `None` for the head and the blank lines between stages.
     pub fn stage_at(&self, line: usize) -> Option<&StageText> {
         self.stages.iter().find(|stage| stage.lines.contains(&line))

@@ -85,6 +85,25 @@ pub enum Instruction {
     Cmd(Vec<String>),
 }
 
+impl Instruction {
+    /// The word that it begins with.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Self::Arg(_) => "ARG",
+            Self::Env(_) => "ENV",
+            Self::Label(_) => "LABEL",
+            Self::Workdir(_) => "WORKDIR",
+            Self::Copy(_) => "COPY",
+            Self::Run(_) => "RUN",
+            Self::User(_) => "USER",
+            Self::Expose(_) => "EXPOSE",
+            Self::Healthcheck(_) => "HEALTHCHECK",
+            Self::Entrypoint(_) => "ENTRYPOINT",
+            Self::Cmd(_) => "CMD",
+        }
+    }
+}
+
 /// A value of `ENV`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvValue {
