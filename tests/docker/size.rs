@@ -28,7 +28,7 @@ fn an_image_is_summed_up_by_what_brought_its_files() {
     assert!(document["compared"].as_u64().expect("it was compared") > 0);
     let stages: Vec<&str> =
         document["layers"].as_array().expect("layers").iter().filter_map(|layer| layer["stage"].as_str()).collect();
-    assert!(stages.contains(&"api") && stages.iter().any(|stage| stage.starts_with("prod")), "{stages:?}");
+    assert!(stages.contains(&"api") && stages.iter().any(|stage| stage.starts_with("runtime-deps")), "{stages:?}");
     let packages = document["packages"].as_array().expect("packages");
     let of = |workspace: bool| packages.iter().filter(|package| package["workspace"] == workspace).count();
     assert!(of(true) > 1 && of(false) > 0, "{packages:?}");

@@ -31,6 +31,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
       prune        Write a workspace of its own for one target or package: its closure's sources,
                    manifests and lockfile
       init         Write a commented drydock.toml of what was inferred
+      size         Tell what the image of a target is made of: layers, packages by bytes, and what
+                   should not be there
       doctor       Look for what would make builds fail or images worse: the daemon, base images,
                    lockfile, imports, secrets
       completions  Print a script that completes commands in a shell
@@ -68,7 +70,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Exit codes:
       0    success
       1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
-           or `doctor` found an error
+           `doctor` found an error,
+           or `size` found too much
       2    the command line or the configuration is wrong
       3    the workspace, a manifest or the lockfile is invalid
       4    Docker is unreachable, too old, or refuses
