@@ -10,6 +10,10 @@ use serde_json::Value;
 
 /// The "stage" of layers that are on top of the target's own.
 const ADDED: &str = "added later";
+/// That of the base image's layers.
+const BASE: &str = "base image";
+/// That of all layers of an image that was made by other instructions.
+const UNKNOWN: &str = "?";
 
 /// What an image is made of.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -49,8 +53,8 @@ pub(in crate::commands) enum Share {
 pub(in crate::commands) struct Layer {
     /// Bytes of its files.
     pub(in crate::commands) size: u64,
-    /// The stage whose instruction made it; `None` for the base image's.
-    pub(in crate::commands) stage: Option<String>,
+    /// The stage whose instruction made it.
+    pub(in crate::commands) stage: String,
     /// The instruction.
     pub(in crate::commands) instruction: String,
 }
@@ -76,10 +80,14 @@ pub(in crate::commands) fn measure(
     workspace: &Workspace,
 ) -> Measured {
     let made_by = stages(contents, plan, stage);
+    let stage_of = |layer: usize| match &made_by {
+        Some(stages) => stages[layer].clone().unwrap_or_else(|| BASE.to_owned()),
+        None => UNKNOWN.to_owned(),
+    };
     let layers = contents.layers.iter().enumerate().filter(|(_, layer)| layer.size > 0).map(|(place, layer)| {
         let instruction = contents.history.iter().find(|step| step.layer == Some(place));
         let instruction = instruction.map(|step| plain(&step.instruction)).unwrap_or_default();
-        Layer { size: layer.size, stage: made_by[place].clone(), instruction }
+        Layer { size: layer.size, stage: stage_of(place), instruction }
     });
     let mut measured = Measured {
         total: contents.layers.iter().map(|layer| layer.size).sum(),
@@ -99,7 +107,7 @@ pub(in crate::commands) fn measure(
     let mut members: BTreeMap<&str, u64> = BTreeMap::new();
     for (path, (size, layer)) in &seen {
         let share = match path.strip_prefix(&root) {
-            _ if made_by[*layer].is_none() => Share::Base,
+            _ if made_by.as_ref().is_some_and(|stages| stages[*layer].is_none()) => Share::Base,
             Some(inside) => match location(inside, &folders) {
                 Some(location) => {
                     *installed.entry(location.to_owned()).or_default() += size;
@@ -130,8 +138,9 @@ pub(in crate::commands) fn measure(
 }
 
 /// Which stage made each layer. The last steps of an image's history are the instructions of its stage and of those that
-/// this begins with; what is before them is the base image's, what is behind them was added by others.
-fn stages(contents: &ImageContents, plan: &BuildPlan, stage: &StageId) -> Vec<Option<String>> {
+/// this begins with; what is before them is the base image's, what is behind them was added by others. `None` for an image
+/// that was made by other instructions.
+fn stages(contents: &ImageContents, plan: &BuildPlan, stage: &StageId) -> Option<Vec<Option<String>>> {
     let mut stages = vec![None; contents.layers.len()];
     let dockerfile = lower(plan, &generated_directory());
     let lineage = dockerfile.lineage(stage);
@@ -140,7 +149,7 @@ fn stages(contents: &ImageContents, plan: &BuildPlan, stage: &StageId) -> Vec<Op
         let steps = &contents.history[end - lineage.len()..*end];
         steps.iter().zip(&lineage).all(|(step, (_, keyword))| step.instruction.starts_with(keyword))
     };
-    let Some(end) = ends.rev().find(fits) else { return stages };
+    let end = ends.rev().find(fits)?;
     for (step, (stage, _)) in contents.history[end - lineage.len()..end].iter().zip(&lineage) {
         if let Some(layer) = step.layer {
             stages[layer] = Some(stage.to_string());
@@ -149,7 +158,7 @@ fn stages(contents: &ImageContents, plan: &BuildPlan, stage: &StageId) -> Vec<Op
     for layer in contents.history[end..].iter().filter_map(|step| step.layer) {
         stages[layer] = Some(ADDED.to_owned());
     }
-    stages
+    Some(stages)
 }
 
 /// The files that a container sees: size and layer.

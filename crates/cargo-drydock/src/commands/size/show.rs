@@ -39,10 +39,10 @@ impl Shown<'_> {
         }
         line(&mut text, "");
         line(&mut text, "Layers");
-        let stages = layers.iter().map(|layer| layer.stage.as_deref().unwrap_or("base image").len());
+        let stages = layers.iter().map(|layer| layer.stage.len());
         let stages = stages.max().unwrap_or_default().min(columns / 3);
         for layer in layers {
-            let stage = fit(layer.stage.as_deref().unwrap_or("base image"), stages);
+            let stage = fit(&layer.stage, stages);
             let instruction = fit(&layer.instruction, columns.saturating_sub(SIZE + stages + 4));
             let row = format!("{}  {}  {FAINT}{instruction}{FAINT:#}", right(layer.size), pad(&stage, stages));
             line(&mut text, row.trim_end());
@@ -60,7 +60,7 @@ impl Shown<'_> {
         }
         if let Some(rest) = packages.get(top..).filter(|rest| !rest.is_empty()) {
             let size: u64 = rest.iter().map(|package| package.size).sum();
-            let more = format!("{} more", count(rest.len() as u64, "package"));
+            let more = format!("in {} more", count(rest.len() as u64, "package"));
             line(&mut text, &format!("{}  {FAINT}{more}{FAINT:#}", right(size)));
         }
         line(&mut text, "");
@@ -99,11 +99,7 @@ impl Shown<'_> {
             layers: measured
                 .layers
                 .iter()
-                .map(|layer| LayerDocument {
-                    size: layer.size,
-                    stage: layer.stage.as_deref(),
-                    instruction: &layer.instruction,
-                })
+                .map(|layer| LayerDocument { size: layer.size, stage: &layer.stage, instruction: &layer.instruction })
                 .collect(),
             packages: measured
                 .packages
@@ -135,7 +131,7 @@ fn name(share: Share) -> &'static str {
         Share::Base => "base image",
         Share::Installed => "installed packages",
         Share::Workspace => "packages of the workspace",
-        Share::Other => "files of the root, system packages",
+        Share::Other => "all else: files of the root, system packages",
     }
 }
 
@@ -177,7 +173,7 @@ struct ShareDocument {
 #[derive(Serialize)]
 struct LayerDocument<'a> {
     size: u64,
-    stage: Option<&'a str>,
+    stage: &'a str,
     instruction: &'a str,
 }
 
