@@ -246,14 +246,7 @@ async fn build(
         })
         .collect();
     request.targets = all;
-    let budgets = budgets(plan, loaded);
-    if !budgets.is_empty() && !watch.interrupted {
-        let over = size::exceeded(&budgets, fleet.builders(), &places, &outcome, plan, &loaded.workspace);
-        let over = watch.idly(over).await?;
-        if !over.is_empty() {
-            return Err(Ended::Failed(Failure::all(over)));
-        }
-    }
+    keep_budgets((plan, loaded), &fleet, &places, &outcome, watch).await?;
     let publication = Publication {
         fleet: &fleet,
         registries: &registries,
@@ -272,11 +265,22 @@ async fn build(
     Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default() })
 }
 
-/// How many bytes the images of targets may have, for those with a limit.
-fn budgets(plan: &BuildPlan, loaded: &Loaded) -> BTreeMap<String, u64> {
-    let names = plan.targets.iter().map(|target| target.name.as_str());
+/// Fails when an image is bigger than it may be.
+async fn keep_budgets(
+    (plan, loaded): (&BuildPlan, &Loaded),
+    fleet: &Fleet,
+    places: &[usize],
+    outcome: &BuildOutcome,
+    watch: &mut Watch<'_>,
+) -> Result<(), Ended> {
     let limit = |name| Some((str::to_owned(name), loaded.config.images.of(name, |table| table.max_size)?));
-    names.filter_map(limit).collect()
+    let budgets: BTreeMap<String, u64> = plan.targets.iter().filter_map(|target| limit(target.name.as_str())).collect();
+    if budgets.is_empty() || watch.interrupted {
+        return Ok(());
+    }
+    let over = size::exceeded(&budgets, fleet.builders(), places, outcome, plan, &loaded.workspace);
+    let over = watch.idly(over).await?;
+    if over.is_empty() { Ok(()) } else { Err(Ended::Failed(Failure::all(over))) }
 }
 
 /// Where to build.
