@@ -14,6 +14,7 @@ mod npm;
 mod registry;
 mod relay;
 
+mod check;
 mod dev;
 mod doctor;
 mod examples;

@@ -19,6 +19,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
 
     Commands:
       build        Build the images of all or the named targets, in parallel [alias: b]
+      check        Run the tests, linters and type checks of all or the named packages in the daemon
       graph        Print the packages and the edges between them
       targets      List the images that can be built, and what led to each
       plan         Print the stages and targets of a build without building

@@ -91,6 +91,8 @@ pub(crate) enum Command {
     /// Build the images of all or the named targets, in parallel
     #[command(visible_alias = "b")]
     Build(Box<BuildArgs>),
+    /// Run the tests, linters and type checks of all or the named packages in the daemon
+    Check(Box<CheckArgs>),
     /// Print the packages and the edges between them
     Graph(GraphArgs),
     /// List the images that can be built, and what led to each
@@ -121,7 +123,7 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct FormatArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t, hide_possible_values = true, value_name = "human|json")]
@@ -326,7 +328,7 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct BuildArgs {
     /// Targets, by their name or their package's, or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name`
@@ -394,8 +396,72 @@ pub(crate) struct BuildArgs {
     pub(crate) image: ImageArgs,
 }
 
-/// Which of the chosen targets take part.
 #[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Packages, by their name or their target's, or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name`
+    /// [default: all]
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) packages: Vec<String>,
+    /// The scripts to run [default: test, lint, typecheck, and those that images wait for]
+    #[arg(long, value_name = "SCRIPT", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// How many to run at once [default: the number of processors]
+    #[arg(short, long, value_name = "N", env = "DRYDOCK_JOBS", value_parser = parse_jobs)]
+    pub(crate) jobs: Option<usize>,
+    /// Stop the others when one fails
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Run every step, whatever the cache holds
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// A build argument; without a value it is taken from the environment. Can be given several times
+    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
+    pub(crate) arguments: Vec<String>,
+    /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
+    #[arg(long = "secret", value_name = "SECRET")]
+    pub(crate) secrets: Vec<String>,
+    /// An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) ssh: Vec<String>,
+    /// The network of steps
+    #[arg(long, value_enum, value_name = "NETWORK", default_value_t, hide_default_value = true)]
+    pub(crate) network: NetworkMode,
+    /// Where to run them: the address of a Docker daemon or a `buildkitd` [default: as `docker` finds it]. Can be given
+    /// several times: then checks are spread over them
+    #[arg(long = "builder", value_name = "ADDRESS")]
+    pub(crate) builders: Vec<String>,
+    /// How to show progress [default: `BUILDKIT_PROGRESS`, or auto]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressMode>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) changed: ChangedArgs,
+}
+
+impl CheckArgs {
+    /// A build with the same options, of which nothing is kept but the cache.
+    pub(crate) fn as_build(&self) -> BuildArgs {
+        BuildArgs {
+            jobs: self.jobs,
+            keep_going: !self.fail_fast,
+            fail_fast: self.fail_fast,
+            no_cache: self.no_cache,
+            arguments: self.arguments.clone(),
+            secrets: self.secrets.clone(),
+            ssh: self.ssh.clone(),
+            network: self.network,
+            builders: self.builders.clone(),
+            progress: self.progress,
+            format: self.format,
+            image: ImageArgs { output: Some("type=cacheonly".to_owned()), ..ImageArgs::default() },
+            ..BuildArgs::default()
+        }
+    }
+}
+
+/// Which of the chosen targets take part.
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct ChangedArgs {
     /// Only targets whose images are not what they were
@@ -411,7 +477,7 @@ pub(crate) struct ChangedArgs {
 }
 
 /// What becomes of the images.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Images")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct ImageArgs {
@@ -499,6 +565,7 @@ impl Command {
     pub(crate) fn is_json(&self) -> bool {
         let format = match self {
             Self::Build(args) => args.format.format,
+            Self::Check(args) => args.format.format,
             Self::Graph(args) => return args.format == GraphFormat::Json,
             Self::Targets(args) => args.format,
             Self::Replay(args) => return args.format == ReplayFormat::Json,

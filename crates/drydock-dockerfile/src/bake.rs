@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drydock_plan::{BuildPlan, Stage, StageId, StageKind, Target, TargetName, WorkspacePath};
+use drydock_plan::{BuildPlan, CheckStage, Stage, StageId, StageKind, Target, TargetName, WorkspacePath};
 use serde_json::{Map, Value, json};
 
 /// How the image of a target is called, and what else bake is told of it. All values are as bake's own command line
@@ -143,12 +143,16 @@ impl<'p> Needs<'p> {
             let Some(stage) = stages.get(id).filter(|_| seen.insert(id)) else { continue };
             open.extend(stage.needs());
             match &stage.kind {
-                StageKind::Image(_) | StageKind::Base(_) | StageKind::Static(_) | StageKind::Dev(_) => {}
+                StageKind::Image(_)
+                | StageKind::Base(_)
+                | StageKind::Gate(_)
+                | StageKind::Static(_)
+                | StageKind::Dev(_) => {}
                 StageKind::Install(install) => {
                     needs.npmrc |= install.npmrc_secret;
                     needs.secrets.extend(install.npmrc_variables.iter().map(String::as_str));
                 }
-                StageKind::Build(build) => {
+                StageKind::Build(build) | StageKind::Check(CheckStage { work: build, .. }) => {
                     needs.arguments.extend(build.args.keys().map(String::as_str));
                     needs.secrets.extend(build.secrets.iter().map(String::as_str));
                 }

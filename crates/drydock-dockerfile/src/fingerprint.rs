@@ -126,7 +126,7 @@ impl Fingerprints {
                 StageKind::Image(image) => Some(image),
                 StageKind::Base(base) => base.image.as_ref(),
                 StageKind::Static(site) => Some(&site.image),
-                StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) | StageKind::Dev(_) => None,
+                _ => None,
             };
             let mut chain = Chain { files: &files, done: &done, surroundings, last: None };
             let mut steps = vec![chain.from(&stage.base, image)];
@@ -206,7 +206,7 @@ pub fn base_images(plan: &BuildPlan) -> Vec<ImageRef> {
         StageKind::Image(image) => Some(image.clone()),
         StageKind::Base(base) => base.image.clone(),
         StageKind::Static(site) => Some(site.image.clone()),
-        StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) | StageKind::Dev(_) => None,
+        _ => None,
     });
     images.collect::<BTreeSet<_>>().into_iter().collect()
 }

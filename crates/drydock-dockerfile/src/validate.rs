@@ -1,7 +1,8 @@
 //! Finds what a Dockerfile cannot say before it is written.
 
 use drydock_plan::{
-    BaseStage, BuildPlan, BuildStage, DevStage, ImageRef, InstallStage, RuntimeStage, Stage, StageKind, WorkspacePath,
+    BaseStage, BuildPlan, BuildStage, CheckStage, DevStage, ImageRef, InstallStage, RuntimeStage, Stage, StageKind,
+    WorkspacePath,
 };
 use indexmap::IndexMap;
 
@@ -20,7 +21,8 @@ fn validate_stage(stage: &Stage) -> Result<(), DockerfileError> {
         StageKind::Image(reference) => image(stage, reference),
         StageKind::Base(base) => validate_base(stage, base),
         StageKind::Install(install) => validate_install(stage, install),
-        StageKind::Build(build) => validate_build(build),
+        StageKind::Build(build) | StageKind::Check(CheckStage { work: build, .. }) => validate_build(build),
+        StageKind::Gate(_) => Ok(()),
         StageKind::Runtime(runtime) => validate_runtime(runtime),
         StageKind::Static(site) => image(stage, &site.image),
         StageKind::Dev(dev) => validate_dev(dev),

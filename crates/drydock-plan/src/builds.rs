@@ -25,6 +25,26 @@ impl Planner<'_> {
         install: &PrunedInstall,
         root_scripts: &RootScripts,
     ) -> Result<Stage, PlanError> {
+        let work = self.work(member, from, install, root_scripts)?;
+        let outputs = self.facts[&member].outputs.as_ref().expect("what is built has outputs");
+        let mut trim: Vec<WorkspacePath> = outputs.excluded.clone();
+        if outputs.whole_package {
+            trim.extend(own_modules(&work.directory, self.workspace.manager, install));
+        }
+        let script = self.members.build_script(member).expect("only what has a build script gets a build stage");
+        let command = lifecycle::run(self.workspace.manager, script);
+        let stage = BuildStage { command, outputs: self.outputs(member), trim, ..work };
+        Ok(Stage { id: self.build_ids[&member].clone(), kind: StageKind::Build(stage), comment: None })
+    }
+
+    /// What precedes any command in the folder of `member`: its files and those it reads. The command is left open.
+    pub(crate) fn work(
+        &mut self,
+        member: Member,
+        from: &StageId,
+        install: &PrunedInstall,
+        root_scripts: &RootScripts,
+    ) -> Result<BuildStage, PlanError> {
         let package = self.members.package(member);
         let settings = self.members.settings(member);
         let inputs: Vec<Member> = self.in_build_order(&self.members.inputs(member));
@@ -58,16 +78,9 @@ impl Planner<'_> {
             })
             .cloned()
             .collect();
-        let facts = &self.facts[&member];
-        let outputs = facts.outputs.as_ref().expect("what is built has outputs");
-        let mut trim: Vec<WorkspacePath> = outputs.excluded.clone();
-        if outputs.whole_package {
-            trim.extend(own_modules(&package.path, self.workspace.manager, install));
-        }
-        let script = self.members.build_script(member).expect("only what has a build script gets a build stage");
         let mut env: IndexMap<String, String> = self.settings.env.clone();
         env.extend(settings.into_iter().flat_map(|settings| settings.env.clone()));
-        let stage = BuildStage {
+        Ok(BuildStage {
             from: from.clone(),
             package: package.name.clone(),
             directory: package.path.clone(),
@@ -76,14 +89,13 @@ impl Planner<'_> {
             inputs: copies,
             executables,
             before,
-            command: lifecycle::run(self.workspace.manager, script),
+            command: Vec::new(),
             env,
             args: settings.map(|settings| settings.args.clone()).unwrap_or_default(),
             secrets: settings.map(|settings| settings.secrets.clone()).unwrap_or_default(),
-            outputs: self.outputs(member),
-            trim,
-        };
-        Ok(Stage { id: self.build_ids[&member].clone(), kind: StageKind::Build(stage), comment: None })
+            outputs: Vec::new(),
+            trim: Vec::new(),
+        })
     }
 
     /// Adds what a build sees of a package it depends on.
@@ -219,7 +231,11 @@ impl Planner<'_> {
 }
 
 /// The package's own `node_modules`, when an install puts something there.
-fn own_modules(path: &WorkspacePath, manager: PackageManager, install: &PrunedInstall) -> Option<WorkspacePath> {
+pub(crate) fn own_modules(
+    path: &WorkspacePath,
+    manager: PackageManager,
+    install: &PrunedInstall,
+) -> Option<WorkspacePath> {
     let modules = path.join("node_modules").expect("a name stays inside");
     let prefix = format!("{}/", modules.as_str());
     // Only npm's lockfile tells where packages are put.

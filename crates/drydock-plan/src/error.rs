@@ -73,6 +73,16 @@ pub enum PlanError {
         /// Where its scripts stand.
         snippet: Box<Snippet>,
     },
+    /// A check is asked for that no package has a script for.
+    #[error("no package has a script `{name}`")]
+    UnknownCheck {
+        /// The setting or option that names it.
+        key: String,
+        /// The name.
+        name: String,
+        /// The closest script there is.
+        closest: Option<String>,
+    },
     /// The settings name a file or folder that is not in the tree, or that ignore files leave out.
     #[error("`{path}` is not among the files of the workspace")]
     FileMissing {
@@ -193,6 +203,7 @@ impl Diagnose for PlanError {
             Self::ServedFolderMissing { .. } => "served-folder-missing",
             Self::KindUnknown { .. } => "target-kind-unknown",
             Self::ProbeWithoutNode { .. } => "healthcheck-without-node",
+            Self::UnknownCheck { .. } => "unknown-check",
             Self::NodeVersion { .. } => "node-version-invalid",
         }
     }
@@ -235,6 +246,7 @@ impl Diagnose for PlanError {
             }
             Self::UnknownPackage { .. } => "`drydock graph` lists the packages".to_owned(),
             Self::UnknownScript { closest: Some(closest), .. }
+            | Self::UnknownCheck { closest: Some(closest), .. }
             | Self::UnknownRootDependency { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
             Self::UnknownRootDependency { .. } => {
                 "name dependencies of the root's package.json, or write `\"all\"` or `\"none\"`".to_owned()
@@ -266,6 +278,7 @@ impl Diagnose for PlanError {
             Self::KindUnknown { target, .. } => {
                 format!("write `kind = \"service\"` or `kind = \"static\"` under `[target.{target}]` in drydock.toml")
             }
+            Self::UnknownCheck { key, .. } => format!("`{key}` takes names of scripts, like `test`"),
             Self::ProbeWithoutNode { .. } => "name a command that the image has: `healthcheck = { command = [\"curl\", \
                                              \"--fail\", \"http://127.0.0.1:8080/\"] }`"
                 .to_owned(),

@@ -3,11 +3,13 @@
 //! - [`Settings`]: what the user configured, resolved once.
 //! - [`targets`]: the images there are to build, and why.
 //! - [`plan`]: settings, graph and a selection of targets → [`BuildPlan`].
+//! - [`plan_checks`]: the checks of packages, without any image.
 //! - [`subset`]: a workspace of its own for one package and what it needs.
 //! - [`BuildPlan`]: what will be done: [`Stage`]s in dependency order, [`Target`]s, the context's files.
 
 mod bases;
 mod builds;
+mod checks;
 mod context;
 mod copies;
 mod declared;
@@ -36,6 +38,7 @@ mod site;
 mod subset;
 mod targets;
 
+pub use checks::CHECKS;
 pub use dev::Dev;
 pub use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 pub use drydock_workspace::PackageManager;
@@ -43,11 +46,11 @@ pub use error::PlanError;
 pub use input::check_lockfile;
 pub use launch::Launch;
 pub use model::{
-    BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Decision, DevSource, DevStage,
-    Healthcheck, ImageCopy, ImagePath, ImageRef, InstallPurpose, InstallStage, Probe, RuntimeCopy, RuntimeStage, Stage,
-    StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName,
+    BaseStage, BuildPlan, BuildStage, CheckStage, ContextContent, ContextFile, CopySource, Decision, DevSource,
+    DevStage, Healthcheck, ImageCopy, ImagePath, ImageRef, InstallPurpose, InstallStage, Probe, RuntimeCopy,
+    RuntimeStage, Stage, StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName,
 };
-pub use plan::plan;
+pub use plan::{plan, plan_checks};
 pub use settings::{CopyFrom, DevSettings, InstallStrategy, PackageSettings, Settings, TargetSettings};
 pub use subset::{Subset, SubsetOptions, subset};
 pub use targets::{FoundTarget, Targets, targets};

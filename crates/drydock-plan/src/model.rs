@@ -107,6 +107,8 @@ pub enum TargetKind {
     Static,
     /// A service or site while it is developed.
     Dev,
+    /// No image: a check of a package.
+    Check,
 }
 
 /// Something that was chosen or inferred.
@@ -142,6 +144,10 @@ pub enum StageKind {
     Install(InstallStage),
     /// Builds one package.
     Build(BuildStage),
+    /// Checks one package.
+    Check(CheckStage),
+    /// Lets an image wait for checks.
+    Gate(GateStage),
     /// A service's image.
     Runtime(RuntimeStage),
     /// A static site's image.
@@ -254,6 +260,24 @@ pub struct BuildStage {
     pub trim: Vec<WorkspacePath>,
 }
 
+/// Checks one package. What it leaves is of no use to anybody; that it ends well is.
+#[derive(Debug, Clone)]
+pub struct CheckStage {
+    /// The script: `test`.
+    pub check: String,
+    /// What it does, as a build does; it has no outputs.
+    pub work: BuildStage,
+}
+
+/// Lets an image wait for checks: an empty stage that is made when all of them have ended well.
+#[derive(Debug, Clone)]
+pub struct GateStage {
+    /// The target whose image waits.
+    pub target: TargetName,
+    /// The checks.
+    pub checks: Vec<StageId>,
+}
+
 /// Paths taken from another stage, each to its own place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageCopy {
@@ -312,6 +336,8 @@ pub struct RuntimeStage {
     pub command: Vec<String>,
     /// How Docker asks whether it is healthy.
     pub healthcheck: Option<Healthcheck>,
+    /// The gate that it waits for.
+    pub gate: Option<StageId>,
 }
 
 /// How Docker asks a service whether it is healthy. Times are in seconds.
@@ -368,6 +394,8 @@ pub struct StaticStage {
     pub port: u16,
     /// How Docker asks whether it is healthy; by a command, for there is no Node.
     pub healthcheck: Option<Healthcheck>,
+    /// The gate that it waits for.
+    pub gate: Option<StageId>,
 }
 
 /// The image in which a target is developed: everything that is installed, and the sources, which a bind mount or a
@@ -460,12 +488,15 @@ impl Stage {
             StageKind::Image(_) => BTreeSet::new(),
             StageKind::Base(stage) => stage.from.iter().chain(stage.copies.iter().map(|copy| &copy.stage)).collect(),
             StageKind::Install(stage) => BTreeSet::from([&stage.from]),
-            StageKind::Build(stage) => stage.inputs.iter().map(|copy| &copy.stage).chain([&stage.from]).collect(),
-            StageKind::Runtime(stage) => copied_stages(&stage.copies).chain([&stage.from]).collect(),
+            StageKind::Build(stage) | StageKind::Check(CheckStage { work: stage, .. }) => {
+                stage.inputs.iter().map(|copy| &copy.stage).chain([&stage.from]).collect()
+            }
+            StageKind::Gate(stage) => stage.checks.iter().collect(),
+            StageKind::Runtime(stage) => copied_stages(&stage.copies).chain([&stage.from]).chain(&stage.gate).collect(),
             StageKind::Dev(stage) => copied_stages(&stage.copies).chain([&stage.from]).collect(),
             StageKind::Static(stage) => match &stage.source {
-                CopySource::Context => BTreeSet::new(),
-                CopySource::Stage(id) => BTreeSet::from([id]),
+                CopySource::Context => stage.gate.iter().collect(),
+                CopySource::Stage(id) => std::iter::once(id).chain(&stage.gate).collect(),
             },
         }
     }

@@ -9,6 +9,7 @@ use drydock_workspace::{PackageGraph, PackageManager, SourceFiles, Workspace};
 use rayon::prelude::*;
 
 use crate::bases::RuntimeBases;
+use crate::checks::{self, Check, CheckLayout};
 use crate::context::Context;
 use crate::error::PlanError;
 use crate::facts::{AllFacts, Facts};
@@ -49,22 +50,64 @@ pub fn plan(
     selection: &[String],
 ) -> Result<BuildPlan, PlanError> {
     let members = Members::new(workspace, graph, settings)?;
-    check_root_dependencies(workspace, settings)?;
     let found = targets::find(workspace, &members, settings)?;
     let selected = found.select(selection, &members)?;
+    let names = checks::configured(settings);
+    checks::known(&members, &names)?;
+    make(workspace, graph, settings, &members, &found, &selected, &names.into_keys().collect())
+}
+
+/// Plans checks: those of `packages` that are called by one of `names`. Each is a target of the plan, which has no image.
+pub fn plan_checks(
+    workspace: &Workspace,
+    graph: &PackageGraph,
+    settings: &Settings,
+    packages: &BTreeSet<PackageName>,
+    names: &[String],
+) -> Result<BuildPlan, PlanError> {
+    let members = Members::new(workspace, graph, settings)?;
+    let found = targets::find(workspace, &members, settings)?;
+    let chosen = (0..members.len()).filter(|member| packages.contains(members.name(*member)));
+    let checks = chosen.flat_map(|member| names.iter().map(move |name| (member, name.clone())));
+    let checks = checks.filter(|(member, name)| checks::has_check(&members, *member, name)).collect();
+    let selected = Selected { checks, ..Selected::default() };
+    // With those that images wait for, so that the stages of both have the same names.
+    let names = checks::configured(settings).into_keys().chain(names.iter().cloned()).collect();
+    make(workspace, graph, settings, &members, &found, &selected, &names)
+}
+
+fn make(
+    workspace: &Workspace,
+    graph: &PackageGraph,
+    settings: &Settings,
+    members: &Members<'_>,
+    found: &Targets,
+    selected: &Selected,
+    names_of_checks: &BTreeSet<String>,
+) -> Result<BuildPlan, PlanError> {
+    check_root_dependencies(workspace, settings)?;
     let (image, node) = node::image(workspace, settings)?;
     let input = InstallInput::read(workspace)?;
     let (manifests, linked) = input.manifests(workspace);
     let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
-    let installer = Installer { graph: &install_graph, members: &members, settings };
-    let layout = Layout::new(&members, &found, settings, &image, &installer)?;
+    let installer = Installer { graph: &install_graph, members, settings };
+    let layout = Layout::new(members, found, settings, &image, &installer, names_of_checks)?;
 
-    let images = selected.images.iter().flat_map(|name| delivered(&members, &found.targets[name]));
-    let devs = selected.devs.iter().flat_map(|name| built_for_dev(&members, &found.targets[name]));
-    let wanted = members.needed(images.chain(devs));
-    // What is developed is in its image as it is.
-    let developed = selected.devs.iter().filter_map(|name| own(&members, &found.targets[name]));
-    let needed: BTreeSet<Member> = wanted.iter().copied().chain(developed).collect();
+    let gates: BTreeMap<&TargetName, Vec<Check>> = selected
+        .images
+        .iter()
+        .map(|name| (name, checks::of_target(members, settings, name, delivered(members, &found.targets[name]))))
+        .filter(|(_, checks)| !checks.is_empty())
+        .collect();
+    let all_checks: BTreeSet<Check> = gates.values().flatten().chain(&selected.checks).cloned().collect();
+    let images = selected.images.iter().flat_map(|name| delivered(members, &found.targets[name]));
+    let devs = selected.devs.iter().flat_map(|name| built_for_dev(members, &found.targets[name]));
+    let before_checks = all_checks.iter().flat_map(|check| checks::built_for(members, check));
+    let wanted = members.needed(images.chain(devs).chain(before_checks));
+    // What is developed or checked is there as it is.
+    let developed = selected.devs.iter().filter_map(|name| own(members, &found.targets[name]));
+    let needed: BTreeSet<Member> =
+        wanted.iter().copied().chain(developed).chain(all_checks.iter().map(|(member, _)| *member)).collect();
     let order = graph.topological(&members.names(&needed), &|name| {
         members.find(name.as_str()).is_some_and(|member| members.is_built(member))
     })?;
@@ -72,7 +115,7 @@ pub fn plan(
     let sources = SourceFiles::new(workspace)?;
     let facts = needed
         .par_iter()
-        .map(|member| Ok((*member, Facts::read(workspace, &sources, &members, *member)?)))
+        .map(|member| Ok((*member, Facts::read(workspace, &sources, members, *member)?)))
         .collect::<Result<Vec<(Member, Facts)>, PlanError>>()?;
     let facts = AllFacts::new(members.len(), facts);
     let mut rank = vec![0; members.len()];
@@ -81,17 +124,20 @@ pub fn plan(
     }
     let planner = Planner {
         workspace,
-        members: &members,
+        members,
         settings,
         facts,
         builds: wanted.into_iter().filter(|member| members.is_built(*member)).collect(),
         rank,
         build_ids: &layout.build_ids,
+        gate_ids: gates.keys().map(|name| ((*name).clone(), layout.checks.gates[*name].clone())).collect(),
         context: Context::new(&sources),
         decisions: std::iter::once(node).chain(members.guesses().iter().cloned()).collect(),
         warnings: Vec::new(),
     };
-    planner.stages(&image, &layout, &installer, &found, &selected, &order)
+    let checked = Checked { all: all_checks, gates };
+    let (image, layout, installer) = (&image, &layout, &installer);
+    planner.stages(&Work { image, layout, installer, found, selected, checked, order })
 }
 
 /// What makes the stages of a plan.
@@ -107,6 +153,8 @@ pub(crate) struct Planner<'a> {
     rank: Vec<usize>,
     /// By member with a build: its stage.
     pub(crate) build_ids: &'a BTreeMap<Member, StageId>,
+    /// By target that waits for checks: its gate.
+    pub(crate) gate_ids: BTreeMap<TargetName, StageId>,
     pub(crate) context: Context<'a>,
     pub(crate) decisions: Vec<Decision>,
     pub(crate) warnings: Vec<Warning>,
@@ -120,15 +168,8 @@ impl Planner<'_> {
         ordered
     }
 
-    fn stages(
-        mut self,
-        image: &ImageRef,
-        layout: &Layout,
-        installer: &Installer<'_>,
-        found: &Targets,
-        selected: &Selected,
-        order: &[Member],
-    ) -> Result<BuildPlan, PlanError> {
+    fn stages(mut self, work: &Work<'_>) -> Result<BuildPlan, PlanError> {
+        let Work { image, layout, installer, found, selected, checked, order } = work;
         let builds: Vec<Member> = order.iter().copied().filter(|member| self.builds.contains(member)).collect();
         let dev_installs: BTreeMap<&TargetName, &DevInstall> =
             selected.devs.iter().map(|name| (name, &layout.dev_installs[name])).collect();
@@ -136,7 +177,9 @@ impl Planner<'_> {
             DevInstall::Group(group) => Some(*group),
             DevInstall::Own { .. } => None,
         });
-        let groups: BTreeSet<usize> = builds.iter().map(|member| layout.groups.of[member]).chain(of_devs).collect();
+        let of_checks = checked.all.iter().map(|(member, _)| layout.checks.installs[member]);
+        let of_builds = builds.iter().map(|member| layout.groups.of[member]);
+        let groups: BTreeSet<usize> = of_builds.chain(of_devs).chain(of_checks).collect();
         let services: Vec<(&TargetName, &FoundTarget)> = selected
             .images
             .iter()
@@ -170,6 +213,15 @@ impl Planner<'_> {
             let stage = self.build(*member, from, &pruned[from], &root_scripts[from])?;
             stages.push(stage);
         }
+        for check in &checked.all {
+            let from = &layout.groups.all[layout.checks.installs[&check.0]].id;
+            let stage = self.check(check, &layout.checks.ids[check], from, &pruned[from], &root_scripts[from])?;
+            stages.push(stage);
+        }
+        for (target, checks) in &checked.gates {
+            let checks = checks.iter().map(|check| layout.checks.ids[check].clone()).collect();
+            stages.push(Self::gate(target, &layout.checks.gates[*target], checks));
+        }
         let mut emitted: BTreeSet<&StageId> = BTreeSet::new();
         for name in &selected.images {
             let target = &found.targets[name];
@@ -189,7 +241,35 @@ impl Planner<'_> {
             stages.push(stage);
         }
 
-        for (name, install) in &dev_installs {
+        self.dev_stages(work, &dev_installs, &pruned, root_scripts, &mut stages)?;
+        let images = selected.images.iter().map(|name| self.target(name, &found.targets[name]));
+        let devs = selected.devs.iter().filter_map(|name| self.dev_target(&found.targets[name]));
+        let checks = selected.checks.iter().map(|check| self.check_target(check, &layout.checks.ids[check]));
+        let targets = images.chain(devs).chain(checks).collect();
+        let decisions = self.ordered_decisions(layout, found, &selected.images);
+        let mut said = BTreeSet::new();
+        self.warnings.retain(|warning| said.insert((warning.code, warning.message.clone())));
+        Ok(BuildPlan {
+            root: ImagePath::new(ROOT),
+            stages,
+            targets,
+            context: self.context.into_files(),
+            decisions,
+            warnings: self.warnings,
+        })
+    }
+
+    /// The images in which targets are developed, with the installs that only they need.
+    fn dev_stages<'l>(
+        &mut self,
+        work: &Work<'l>,
+        installs: &BTreeMap<&TargetName, &'l DevInstall>,
+        pruned: &BTreeMap<StageId, PrunedInstall>,
+        mut root_scripts: BTreeMap<&'l StageId, RootScripts>,
+        stages: &mut Vec<Stage>,
+    ) -> Result<(), PlanError> {
+        let Work { image, layout, found, .. } = work;
+        for (name, install) in installs {
             let target = &found.targets[*name];
             let id = match install {
                 DevInstall::Group(group) => &layout.groups.all[*group].id,
@@ -203,21 +283,7 @@ impl Planner<'_> {
             let stage = self.dev(name, target, id, image, &root_scripts[id])?;
             stages.push(stage);
         }
-
-        let images = selected.images.iter().map(|name| self.target(name, &found.targets[name]));
-        let devs = selected.devs.iter().filter_map(|name| self.dev_target(&found.targets[name]));
-        let targets = images.chain(devs).collect();
-        let decisions = self.ordered_decisions(layout, found, &selected.images);
-        let mut said = BTreeSet::new();
-        self.warnings.retain(|warning| said.insert((warning.code, warning.message.clone())));
-        Ok(BuildPlan {
-            root: ImagePath::new(ROOT),
-            stages,
-            targets,
-            context: self.context.into_files(),
-            decisions,
-            warnings: self.warnings,
-        })
+        Ok(())
     }
 
     /// What concerns all, then the stages, then each target.
@@ -246,6 +312,18 @@ impl Planner<'_> {
             stage: StageId::new(name.as_str()),
             packages: self.packages_of(target),
             port: target.port,
+        }
+    }
+
+    fn check_target(&self, check: &Check, id: &StageId) -> Target {
+        let package = self.members.name(check.0);
+        Target {
+            name: TargetName::new(id.as_str()),
+            kind: TargetKind::Check,
+            package: package.clone(),
+            stage: id.clone(),
+            packages: BTreeSet::from([package.clone()]),
+            port: None,
         }
     }
 
@@ -369,6 +447,28 @@ struct Layout {
     production_ids: BTreeMap<TargetName, StageId>,
     /// By target that can be developed.
     dev_installs: BTreeMap<TargetName, DevInstall>,
+    checks: CheckLayout,
+}
+
+/// What stages are made of, beside what the planner knows.
+struct Work<'a> {
+    /// What everything begins with.
+    image: &'a ImageRef,
+    layout: &'a Layout,
+    installer: &'a Installer<'a>,
+    found: &'a Targets,
+    selected: &'a Selected,
+    checked: Checked<'a>,
+    /// The members that take part, each after those it needs.
+    order: Vec<Member>,
+}
+
+/// The checks that take part.
+struct Checked<'a> {
+    /// All of them.
+    all: BTreeSet<Check>,
+    /// Those that an image waits for.
+    gates: BTreeMap<&'a TargetName, Vec<Check>>,
 }
 
 /// What a dev image begins with.
@@ -391,6 +491,7 @@ impl Layout {
         settings: &Settings,
         image: &ImageRef,
         installer: &Installer<'_>,
+        names_of_checks: &BTreeSet<String>,
     ) -> Result<Self, PlanError> {
         let mut names = Names::default();
         let devs = || found.targets.iter().filter_map(|(name, target)| Some((name, target, target.dev.as_ref()?)));
@@ -402,11 +503,11 @@ impl Layout {
         let all: BTreeSet<Member> = found.targets.values().flat_map(|target| delivered(members, target)).collect();
         let built: Vec<Member> = members.needed(all).into_iter().filter(|member| members.is_built(*member)).collect();
         let short = short_names(built.iter().map(|member| members.name(*member)));
-        let build_ids = built
+        let mut build_ids = built
             .iter()
             .map(|member| (*member, names.stage(&format!("build-{}", short[members.name(*member)]))))
             .collect();
-        let groups = installer.group(&deliverables(members, found), &mut names)?;
+        let mut groups = installer.group(&deliverables(members, found), &mut names)?;
         let mut shared: BTreeMap<(&PackageName, &StageId), StageId> = BTreeMap::new();
         let mut production_ids = BTreeMap::new();
         for (name, target) in &found.targets {
@@ -427,7 +528,9 @@ impl Layout {
             };
             dev_installs.insert(name.clone(), install);
         }
-        Ok(Self { base, bases, build_ids, groups, production_ids, dev_installs })
+        let gated = found.targets.keys().cloned();
+        let checks = CheckLayout::new(members, names_of_checks, gated, &mut build_ids, &mut groups, &mut names);
+        Ok(Self { base, bases, build_ids, groups, production_ids, dev_installs, checks })
     }
 }
 

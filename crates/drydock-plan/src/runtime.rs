@@ -104,6 +104,7 @@ impl Planner<'_> {
             entrypoint: self.entrypoint(name, production),
             command: launch.command,
             healthcheck: configured.healthcheck,
+            gate: self.gate_ids.get(name).cloned(),
         };
         Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None })
     }
@@ -136,7 +137,7 @@ impl Planner<'_> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
         let mut packages = match target.kind {
             TargetKind::Service => self.members.names(&self.members.running([own])),
-            TargetKind::Static | TargetKind::Dev => BTreeSet::from([target.package.clone()]),
+            TargetKind::Static | TargetKind::Dev | TargetKind::Check => BTreeSet::from([target.package.clone()]),
         };
         packages.extend(target.assets.iter().cloned());
         packages

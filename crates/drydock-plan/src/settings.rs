@@ -46,6 +46,8 @@ pub struct Settings {
     /// Whether the package manager judges the input of every install before it installs. npm only: the others' frozen
     /// installs compare manifests and lockfile themselves.
     pub verify_installs: bool,
+    /// Scripts that must end well before an image is made, of every package it is made from.
+    pub checks: Vec<String>,
     /// Whether services have an init as their first process; where nothing is said, those whose image is known to have one.
     pub init: Option<bool>,
     /// Whether targets are inferred beside the configured ones.
@@ -118,6 +120,8 @@ pub struct TargetSettings {
     pub copy_from: Vec<CopyFrom>,
     /// How it is developed.
     pub dev: Option<DevSettings>,
+    /// Scripts that must end well before its image is made, over the workspace's.
+    pub checks: Option<Vec<String>>,
     /// The image its runtime begins with, over the workspace's.
     pub image: Option<ImageRef>,
 }

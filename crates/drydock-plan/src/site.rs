@@ -44,6 +44,7 @@ impl Planner<'_> {
             configuration,
             port,
             healthcheck,
+            gate: self.gate_ids.get(name).cloned(),
         };
         Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Static(stage), comment: None })
     }

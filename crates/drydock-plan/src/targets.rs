@@ -9,6 +9,7 @@ use drydock_workspace::{PackageGraph, Workspace};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use crate::checks::Check;
 use crate::dev::{self, Dev};
 use crate::error::PlanError;
 use crate::launch::{self, Launch, Strength};
@@ -34,6 +35,8 @@ pub(crate) struct Selected {
     pub(crate) images: BTreeSet<TargetName>,
     /// Targets whose dev images are meant.
     pub(crate) devs: BTreeSet<TargetName>,
+    /// Checks that are meant for their own sake.
+    pub(crate) checks: BTreeSet<Check>,
 }
 
 /// One image that can be built, before it is planned.
@@ -147,7 +150,7 @@ impl Targets {
             return Err(PlanError::NoTargets { notes });
         }
         if names.is_empty() {
-            return Ok(Selected { images: self.targets.keys().cloned().collect(), devs: BTreeSet::new() });
+            return Ok(Selected { images: self.targets.keys().cloned().collect(), ..Selected::default() });
         }
         let mut selected = Selected::default();
         for name in names {
@@ -418,6 +421,7 @@ fn dev_name(target: &FoundTarget) -> Option<&str> {
 fn kind_word(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Dev => "dev",
+        TargetKind::Check => "check",
         TargetKind::Service => "service",
         TargetKind::Static => "static",
     }

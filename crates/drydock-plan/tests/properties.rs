@@ -108,7 +108,7 @@ fn check_plan(plan: &BuildPlan) {
                 let of_context = runtime.copies.iter().filter(|copy| copy.source == drydock_plan::CopySource::Context);
                 read.extend(of_context.flat_map(|copy| &copy.paths).map(WorkspacePath::as_str));
             }
-            StageKind::Static(_) | StageKind::Image(_) | StageKind::Base(_) | StageKind::Dev(_) => {}
+            _ => {}
         }
         for path in read {
             assert!(in_context(path), "`{}` copies `{path}`, which the context does not have", stage.id);

@@ -45,12 +45,24 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     loaded.config.settings.verify_installs = args.verify_install;
     let Some(chosen) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
     let plan = loaded.plan(&chosen.targets, shell)?;
+    execute(args, &loaded, &plan, chosen.reasons, begun, shell)
+}
+
+/// Builds the targets of a plan, whatever they are.
+pub(super) fn execute(
+    args: &BuildArgs,
+    loaded: &Loaded,
+    plan: &BuildPlan,
+    reasons: BTreeMap<String, Vec<String>>,
+    begun: Instant,
+    shell: &mut Shell,
+) -> Result<(), Failure> {
     let progress = args.progress.unwrap_or_else(progress_from_environment);
     shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
-    let prepared = request::prepare(&loaded, &plan, args, progress, shell)?;
-    let prepared = Prepared { reasons: chosen.reasons, ..prepared };
+    let prepared = request::prepare(loaded, plan, args, progress, shell)?;
+    let prepared = Prepared { reasons, ..prepared };
     let runtime = runtime::start()?;
-    let result = runtime.block_on(drive(args, (&plan, &loaded), progress, prepared, begun, shell));
+    let result = runtime.block_on(drive(args, (plan, loaded), progress, prepared, begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result

@@ -3,6 +3,7 @@
 mod affected;
 mod bake;
 mod build;
+mod check;
 mod completions;
 mod digests;
 mod dockerfile;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Build(args) => build::run(args, global, shell),
+        Command::Check(args) => check::run(args, global, shell),
         Command::Graph(args) => graph::run(args, global, shell),
         Command::Targets(args) => targets::run(*args, global, shell),
         Command::Affected(args) => affected::run(args, global, shell),
@@ -61,6 +63,7 @@ fn kind(kind: TargetKind) -> &'static str {
         TargetKind::Service => "service",
         TargetKind::Static => "static",
         TargetKind::Dev => "dev",
+        TargetKind::Check => "check",
     }
 }
 

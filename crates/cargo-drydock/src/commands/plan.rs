@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use drydock_dockerfile::{Fingerprints, Surroundings, validate};
 use drydock_plan::{
-    BuildPlan, BuildStage, ContextContent, CopySource, Healthcheck, InstallPurpose, Probe, RuntimeCopy, Stage, StageId,
-    StageKind, Target, WorkspacePath,
+    BuildPlan, BuildStage, CheckStage, ContextContent, CopySource, Healthcheck, InstallPurpose, Probe, RuntimeCopy,
+    Stage, StageCopy, StageId, StageKind, Target, WorkspacePath,
 };
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -119,6 +119,10 @@ fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
             let outputs = paths(&build.outputs);
             format!("{} {FAINT}in {} → {outputs}{FAINT:#}", build.command.join(" "), build.directory)
         }
+        StageKind::Check(check) => {
+            format!("{} {FAINT}in {}{FAINT:#}", check.work.command.join(" "), check.work.directory)
+        }
+        StageKind::Gate(gate) => format!("waits for {}", stage_names(&gate.checks)),
         StageKind::Dev(dev) => format!("{} {FAINT}as {}{FAINT:#}", dev.command.join(" "), dev.user),
         StageKind::Runtime(runtime) => format!("{} {FAINT}as {}{FAINT:#}", runtime.command.join(" "), runtime.user),
         StageKind::Static(site) => {
@@ -131,13 +135,17 @@ fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
 /// What a stage begins with and takes.
 fn details(stage: &Stage) -> Vec<String> {
     match &stage.kind {
-        StageKind::Image(_) | StageKind::Base(_) => Vec::new(),
+        StageKind::Image(_) | StageKind::Base(_) | StageKind::Gate(_) => Vec::new(),
         StageKind::Install(install) => {
             let packages: Vec<&str> = install.packages.iter().map(drydock_plan::PackageName::as_str).collect();
             vec![format!("from {}", install.from), format!("serves {}", packages.join(", "))]
         }
-        StageKind::Build(BuildStage { from, root_files, sources, inputs, .. }) => {
-            let mut lines = vec![format!("from {from}"), format!("own files: {}", paths(sources))];
+        StageKind::Build(BuildStage { from, root_files, sources, inputs, .. })
+        | StageKind::Check(CheckStage { work: BuildStage { from, root_files, sources, inputs, .. }, .. }) => {
+            let mut lines = vec![format!("from {from}")];
+            if !sources.is_empty() {
+                lines.push(format!("own files: {}", paths(sources)));
+            }
             if !root_files.is_empty() {
                 lines.push(format!("files outside: {}", paths(root_files)));
             }
@@ -159,6 +167,10 @@ fn from_and_copies(from: &StageId, copies: &[RuntimeCopy]) -> Vec<String> {
         CopySource::Stage(stage) => format!("from {stage}: {}", paths(&copy.paths)),
     });
     std::iter::once(format!("from {from}")).chain(copies).collect()
+}
+
+fn stage_names(ids: &[StageId]) -> String {
+    ids.iter().map(StageId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn paths(paths: &[WorkspacePath]) -> String {
@@ -231,6 +243,19 @@ enum KindDocument<'a> {
         command: &'a [String],
         healthcheck: Option<HealthcheckDocument<'a>>,
         args: Vec<&'a str>,
+    },
+    Check {
+        package: &'a str,
+        check: &'a str,
+        directory: &'a str,
+        command: &'a [String],
+        sources: Vec<&'a str>,
+        root_files: Vec<&'a str>,
+        inputs: Vec<CopyDocument<'a>>,
+    },
+    Gate {
+        target: &'a str,
+        checks: Vec<&'a str>,
     },
     Dev {
         target: &'a str,
@@ -389,11 +414,7 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
             command: &build.command,
             sources: shown(&build.sources),
             root_files: shown(&build.root_files),
-            inputs: build
-                .inputs
-                .iter()
-                .map(|input| CopyDocument { stage: Some(input.stage.as_str()), paths: shown(&input.paths) })
-                .collect(),
+            inputs: input_documents(&build.inputs),
             outputs: shown(&build.outputs),
             args: build.args.keys().map(String::as_str).collect(),
             secrets: &build.secrets,
@@ -408,6 +429,19 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
             command: &runtime.command,
             healthcheck: runtime.healthcheck.as_ref().map(HealthcheckDocument::from),
             args: runtime.args.keys().map(String::as_str).collect(),
+        },
+        StageKind::Check(CheckStage { check, work }) => KindDocument::Check {
+            package: work.package.as_str(),
+            check,
+            directory: work.directory.display(),
+            command: &work.command,
+            sources: shown(&work.sources),
+            root_files: shown(&work.root_files),
+            inputs: input_documents(&work.inputs),
+        },
+        StageKind::Gate(gate) => KindDocument::Gate {
+            target: gate.target.as_str(),
+            checks: gate.checks.iter().map(StageId::as_str).collect(),
         },
         StageKind::Dev(dev) => KindDocument::Dev {
             target: dev.target.as_str(),
@@ -442,6 +476,10 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
     let needs = stage.needs().into_iter().map(drydock_plan::StageId::as_str).collect();
     let fingerprint = fingerprints.and_then(|all| all.stage(&stage.id)).map(|stage| stage.fingerprint.to_string());
     StageDocument { name: stage.id.as_str(), fingerprint, needs, kind }
+}
+
+fn input_documents(inputs: &[StageCopy]) -> Vec<CopyDocument<'_>> {
+    inputs.iter().map(|input| CopyDocument { stage: Some(input.stage.as_str()), paths: shown(&input.paths) }).collect()
 }
 
 fn copy_documents(copies: &[RuntimeCopy]) -> Vec<CopyDocument<'_>> {

@@ -13,7 +13,7 @@ use drydock_build::{
 };
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::{generated_directory, lower, validate};
-use drydock_plan::{BuildPlan, InstallPurpose, Stage, StageKind};
+use drydock_plan::{BuildPlan, BuildStage, CheckStage, InstallPurpose, Stage, StageKind};
 
 use super::facts::Facts;
 use super::load::Loaded;
@@ -255,11 +255,11 @@ fn unused_arguments(plan: &BuildPlan, given: &BTreeMap<String, String>) -> Vec<W
 
 fn arguments_of(stage: &Stage) -> Vec<&str> {
     match &stage.kind {
-        StageKind::Build(build) => build.args.keys().map(String::as_str).collect(),
-        StageKind::Runtime(runtime) => runtime.args.keys().map(String::as_str).collect(),
-        StageKind::Image(_) | StageKind::Base(_) | StageKind::Install(_) | StageKind::Static(_) | StageKind::Dev(_) => {
-            Vec::new()
+        StageKind::Build(build) | StageKind::Check(CheckStage { work: build, .. }) => {
+            build.args.keys().map(String::as_str).collect()
         }
+        StageKind::Runtime(runtime) => runtime.args.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -303,7 +303,7 @@ fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Se
                     }
                 }
             }
-            StageKind::Build(build) => {
+            StageKind::Build(build) | StageKind::Check(CheckStage { work: build, .. }) => {
                 for id in &build.secrets {
                     if secrets.contains_key(id) {
                         continue;
@@ -316,11 +316,7 @@ fn secrets(loaded: &Loaded, plan: &BuildPlan, given: &[String]) -> Result<Vec<Se
                     secrets.insert(id.clone(), SecretSource::Env(name));
                 }
             }
-            StageKind::Image(_)
-            | StageKind::Base(_)
-            | StageKind::Runtime(_)
-            | StageKind::Static(_)
-            | StageKind::Dev(_) => {}
+            _ => {}
         }
     }
     Ok(secrets.into_iter().map(|(id, source)| Secret { id, source }).collect())
@@ -370,7 +366,7 @@ fn origins(plan: &BuildPlan) -> BTreeMap<String, StageOrigin> {
 fn origin(stage: &Stage) -> StageOrigin {
     let id = stage.id.as_str().to_owned();
     match &stage.kind {
-        StageKind::Image(_) | StageKind::Base(_) => {
+        StageKind::Image(_) | StageKind::Base(_) | StageKind::Gate(_) => {
             StageOrigin { kind: RowKind::Base, label: id, package: None, by_hand: None }
         }
         StageKind::Install(install) => {
@@ -383,12 +379,13 @@ fn origin(stage: &Stage) -> StageOrigin {
         }
         StageKind::Build(build) => {
             let name = build.package.as_str().to_owned();
-            let by_hand = if build.directory.is_root() {
-                build.command.join(" ")
-            } else {
-                format!("cd {} && {}", build.directory, build.command.join(" "))
-            };
-            StageOrigin { kind: RowKind::Build, label: name.clone(), package: Some(name), by_hand: Some(by_hand) }
+            let by_hand = Some(by_hand(build));
+            StageOrigin { kind: RowKind::Build, label: name.clone(), package: Some(name), by_hand }
+        }
+        StageKind::Check(CheckStage { check, work }) => {
+            let package = work.package.as_str().to_owned();
+            let by_hand = Some(by_hand(work));
+            StageOrigin { kind: RowKind::Check, label: format!("{package} {check}"), package: Some(package), by_hand }
         }
         StageKind::Runtime(runtime) => {
             let label = runtime.target.as_str().to_owned();
@@ -403,4 +400,10 @@ fn origin(stage: &Stage) -> StageOrigin {
             StageOrigin { kind: RowKind::Target, label, package: None, by_hand: None }
         }
     }
+}
+
+/// The command that does the same outside Docker.
+fn by_hand(build: &BuildStage) -> String {
+    let command = build.command.join(" ");
+    if build.directory.is_root() { command } else { format!("cd {} && {command}", build.directory) }
 }

@@ -105,6 +105,23 @@ impl Base {
         at_commit(loaded, &self.tree)
     }
 
+    /// The fingerprints of a plan of the work tree, in the terms of the commit's.
+    pub(super) fn fingerprints_now(&self, loaded: &Loaded, plan: &BuildPlan) -> Fingerprints {
+        let tree = &*loaded.workspace.tree;
+        Fingerprints::new(plan, &Surroundings::default(), |file| self.content_now(tree, file))
+    }
+
+    /// The fingerprints of the checks called `names` of all packages, as the commit has them.
+    pub(super) fn fingerprints_of_checks(&self, loaded: &Loaded, names: &[String]) -> Result<Fingerprints, Failure> {
+        let config = loaded.config.in_tree(&loaded.root, &*self.tree).map_err(Failure::all)?;
+        let (workspace, graph) = load::read(Arc::clone(&self.tree) as Arc<dyn Tree>, &config)?;
+        let packages = workspace.packages.iter().map(|package| package.name.clone()).collect();
+        let plan = drydock_plan::plan_checks(&workspace, &graph, &config.settings, &packages, names)?;
+        validate(&plan)?;
+        let content = |file: &ContextFile| of_file(self.tree.object(&file.path), file);
+        Ok(Fingerprints::new(&plan, &Surroundings::default(), content))
+    }
+
     /// What a file of the work tree holds, in the terms of the commit's: the object's name where git knows that it is
     /// still that, the bytes otherwise.
     pub(super) fn content_now(&self, now: &dyn Tree, file: &ContextFile) -> ContentDigest {

@@ -70,7 +70,7 @@ fn facts(target: &FoundTarget) -> String {
     let port = target.port.map(|port| format!("port {port}"));
     let what = match target.kind {
         TargetKind::Service => target.launch.as_ref().map(|launch| launch.command.join(" ")),
-        TargetKind::Dev => None,
+        TargetKind::Dev | TargetKind::Check => None,
         TargetKind::Static => target.site.as_ref().map(|site| format!("serves {}", site.directory)),
     };
     let assets = (!target.assets.is_empty()).then(|| {

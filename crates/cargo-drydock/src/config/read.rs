@@ -22,6 +22,7 @@ pub(crate) const WORKSPACE: &[&str] = &[
     "lifecycle",
     "env",
     "infer-targets",
+    "checks",
     "init",
     "registry",
     "tags",
@@ -58,6 +59,7 @@ pub(crate) const TARGET: &[&str] = &[
     "jemalloc",
     "copy-from",
     "dev",
+    "checks",
     "image",
     "weight",
     "registry",
@@ -157,6 +159,7 @@ impl Reader {
                 "lifecycle" => settings.root_lifecycle = self.lifecycle(value),
                 "env" => settings.env = self.environment("env", value),
                 "infer-targets" => settings.infer_targets = self.boolean("infer-targets", value),
+                "checks" => settings.checks = self.texts("checks", value),
                 "init" => settings.init = self.init(value),
                 _ => self.unknown(key, "`[workspace]`", WORKSPACE),
             }
@@ -240,6 +243,7 @@ impl Reader {
                 "jemalloc" => settings.jemalloc = self.boolean("jemalloc", value).unwrap_or_default(),
                 "copy-from" => settings.copy_from = self.copies(value),
                 "dev" => settings.dev = self.dev(value),
+                "checks" => settings.checks = Some(self.texts("checks", value)),
                 "image" => settings.image = self.image("image", value),
                 "weight" => {
                     if let Some(weight) = self.weight(value) {

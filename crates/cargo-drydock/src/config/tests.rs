@@ -36,6 +36,7 @@ fn every_documented_key_is_read() {
         lifecycle = "skip"
         env = { CI = true, HEAP = 4096, NAME = "x" }
         infer-targets = false
+        checks = ["lint"]
         init = false
         registry = "ghcr.io/acme/"
         tags = ["{target}:{git.short}"]
@@ -79,6 +80,7 @@ fn every_documented_key_is_read() {
         init = "tini"
         node-options = ["--max-old-space-size=512", "--title=the api"]
         jemalloc = true
+        checks = ["test"]
         dev = { command = "node --watch index.js", port = 9229 }
         copy-from = [{ image = "ghcr.io/astral-sh/uv:0.6.13", from = "/uv", to = "/usr/local/bin/" }]
         image = "node:22"

@@ -14,6 +14,8 @@ pub(crate) enum RowKind {
     Install,
     /// Builds a package.
     Build,
+    /// Checks a package.
+    Check,
     /// The image of a target.
     Target,
 }
@@ -25,6 +27,7 @@ impl RowKind {
             Self::Base => "base",
             Self::Install => "install",
             Self::Build => "build",
+            Self::Check => "check",
             Self::Target => "target",
         }
     }

@@ -49,6 +49,7 @@ pub(crate) fn step_failure(
     let origin = failure.step.as_ref().and_then(|step| context.stages.get(step.stage.as_deref()?));
     let what = match origin {
         Some(StageOrigin { kind: RowKind::Build, label, .. }) => format!("`{label}` did not build"),
+        Some(StageOrigin { kind: RowKind::Check, label, .. }) => format!("the check `{label}` failed"),
         Some(StageOrigin { kind: RowKind::Install, label, .. }) => format!("`{label}` did not install"),
         Some(StageOrigin { kind: RowKind::Base, .. }) => "the base could not be prepared".to_owned(),
         Some(StageOrigin { kind: RowKind::Target, label, .. }) => format!("the image of `{label}` was not made"),

@@ -73,6 +73,7 @@ impl Tty {
             (RowState::Done, RowKind::Base) => (DONE, "Prepared"),
             (RowState::Done, RowKind::Install) => (DONE, "Installed"),
             (RowState::Done, RowKind::Build) => (DONE, "Built"),
+            (RowState::Done, RowKind::Check) => (DONE, "Checked"),
             (RowState::Done, RowKind::Target) => (DONE, "Assembled"),
             _ => return,
         };
@@ -132,6 +133,7 @@ impl Tty {
             RowKind::Base => "Preparing",
             RowKind::Install => "Installing",
             RowKind::Build => "Building",
+            RowKind::Check => "Checking",
             RowKind::Target => "Assembling",
         };
         let style: Style = UNDERWAY;

@@ -1,8 +1,8 @@
 //! Stages that build a package.
 
-use drydock_plan::{BuildStage, WorkspacePath};
+use drydock_plan::{BuildStage, CheckStage, WorkspacePath};
 
-use super::{Lowering, arguments, key, run};
+use super::{Lowering, PASSED, arguments, key, line, run};
 use crate::syntax::{Command, EnvValue, Instruction, Line, Mount, MountId, Run, Script, ShellValue};
 
 impl Lowering<'_> {
@@ -25,6 +25,13 @@ impl Lowering<'_> {
         }
         self.change_directory(&mut directory, &build.directory, &mut instructions);
         instructions.push(Instruction::Run(self.build_command(build, &environment)));
+        instructions
+    }
+
+    /// A check is run as a build is; what is taken from it then is an empty folder.
+    pub(super) fn check(&self, check: &CheckStage) -> Vec<Instruction> {
+        let mut instructions = self.build(&check.work);
+        instructions.push(Instruction::Workdir(line(PASSED)));
         instructions
     }
 

@@ -11,8 +11,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use drydock_plan::{
-    BaseStage, BuildPlan, ContextContent, ImageRef, PackageManager, PackageName, Stage, StageId, StageKind, TargetName,
-    WorkspacePath,
+    BaseStage, BuildPlan, CheckStage, ContextContent, ImageRef, PackageManager, PackageName, Stage, StageId, StageKind,
+    TargetName, WorkspacePath,
 };
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -21,6 +21,9 @@ use crate::generated::relocate;
 use crate::syntax::{
     self, Argument, Base, Command, Copy, EnvValue, Image, Instruction, Key, Line, Run, StageName, Syntax, Variable,
 };
+
+/// An empty folder in the stages of checks.
+const PASSED: &str = "/drydock/passed";
 
 /// A Dockerfile, and which lines of it are whose.
 #[derive(Debug, Clone)]
@@ -132,9 +135,11 @@ fn subject(
         (package.into_iter().collect(), Some(name.clone()))
     };
     match &stage.kind {
-        StageKind::Image(_) | StageKind::Base(_) => (BTreeSet::new(), None),
+        StageKind::Image(_) | StageKind::Base(_) | StageKind::Gate(_) => (BTreeSet::new(), None),
         StageKind::Install(install) => (install.packages.clone(), None),
-        StageKind::Build(build) => (BTreeSet::from([build.package.clone()]), None),
+        StageKind::Build(build) | StageKind::Check(CheckStage { work: build, .. }) => {
+            (BTreeSet::from([build.package.clone()]), None)
+        }
         StageKind::Runtime(runtime) => of_target(&runtime.target),
         StageKind::Static(site) => of_target(&site.target),
         StageKind::Dev(dev) => of_target(&dev.target),
@@ -184,6 +189,8 @@ impl<'p> Lowering<'p> {
             StageKind::Base(base) => self.base(stage, base),
             StageKind::Install(install) => (self.stage_base(&install.from), self.install(install)),
             StageKind::Build(build) => (self.stage_base(&build.from), self.build(build)),
+            StageKind::Check(check) => (self.stage_base(&check.work.from), self.check(check)),
+            StageKind::Gate(gate) => (Base::Scratch, gate.checks.iter().map(passed).collect()),
             StageKind::Runtime(runtime) => (self.stage_base(&runtime.from), self.runtime(runtime)),
             StageKind::Static(site) => (self.image_base(&site.image), self.site(site)),
             StageKind::Dev(dev) => (self.stage_base(&dev.from), self.dev(dev)),
@@ -267,10 +274,10 @@ impl<'p> Lowering<'p> {
             let from = match &stage.kind {
                 StageKind::Base(base) => base.from.as_ref(),
                 StageKind::Install(install) => Some(&install.from),
-                StageKind::Build(build) => Some(&build.from),
+                StageKind::Build(build) | StageKind::Check(CheckStage { work: build, .. }) => Some(&build.from),
                 StageKind::Runtime(runtime) => Some(&runtime.from),
                 StageKind::Dev(dev) => Some(&dev.from),
-                StageKind::Image(_) | StageKind::Static(_) => None,
+                StageKind::Image(_) | StageKind::Gate(_) | StageKind::Static(_) => None,
             };
             from.and_then(|id| self.stages.get(id).copied())
         })
@@ -335,6 +342,17 @@ impl<'p> Lowering<'p> {
     }
 }
 
+/// The end of what waits for a check, or for a gate: it is there when that has ended well, and it is empty.
+fn passed(check: &StageId) -> Instruction {
+    copy_nothing(check, &format!("{PASSED}/"))
+}
+
+/// Copies the empty folder `from` of a stage, which leaves nothing.
+fn copy_nothing(stage: &StageId, from: &str) -> Instruction {
+    let sources = vec![from.to_owned()];
+    Instruction::Copy(Copy { from: Some(stage_name(stage)), owner: None, sources, destination: "/".to_owned() })
+}
+
 /// Where a file or folder is copied so that it keeps its place below the root of the workspace.
 fn own_place(path: &WorkspacePath) -> String {
     if path.is_root() { "./".to_owned() } else { path.as_str().to_owned() }
@@ -348,7 +366,7 @@ fn image_arguments(plan: &BuildPlan) -> IndexMap<&ImageRef, Variable> {
             StageKind::Image(image) => Some(image),
             StageKind::Base(base) => base.image.as_ref(),
             StageKind::Static(site) => Some(&site.image),
-            StageKind::Install(_) | StageKind::Build(_) | StageKind::Runtime(_) | StageKind::Dev(_) => None,
+            _ => None,
         };
         if let Some(image) = image {
             *uses.entry(image).or_default() += 1;

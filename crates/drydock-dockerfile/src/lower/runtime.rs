@@ -3,7 +3,7 @@
 use drydock_plan::{CopySource, ImagePath, Probe, RuntimeStage, StaticStage, WorkspacePath};
 use indexmap::IndexMap;
 
-use super::{Lowering, arguments, env, env_pairs, line, run, stage_name, variable};
+use super::{Lowering, arguments, copy_nothing, env, env_pairs, line, run, stage_name, variable};
 use crate::generated::relocate;
 use crate::syntax::{Command, Copy, EnvValue, Healthcheck, Instruction};
 
@@ -33,6 +33,7 @@ impl Lowering<'_> {
             let pairs = runtime.args.keys().map(|name| (variable(name).into(), EnvValue::Variable(variable(name))));
             instructions.push(Instruction::Env(pairs.collect()));
         }
+        instructions.extend(runtime.gate.as_ref().map(|gate| copy_nothing(gate, "/")));
         self.change_directory(&mut directory, &runtime.workdir, &mut instructions);
         instructions.push(Instruction::User(line(&runtime.user)));
         let check = runtime.healthcheck.as_ref();
@@ -55,6 +56,7 @@ impl Lowering<'_> {
             Instruction::Copy(Copy { from, owner: None, sources: vec![source], destination: SITE_FILES.to_owned() }),
             Instruction::Expose(site.port),
         ];
+        instructions.extend(site.gate.as_ref().map(|gate| copy_nothing(gate, "/")));
         instructions.extend(site.healthcheck.as_ref().map(|check| healthcheck(Some(site.port), check)));
         instructions
     }

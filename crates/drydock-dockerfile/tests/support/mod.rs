@@ -115,6 +115,7 @@ pub(crate) fn runtime(from: &str, target: &str, workdir: &str) -> RuntimeStage {
         entrypoint: Vec::new(),
         command: strings(&["node", "index.js"]),
         healthcheck: None,
+        gate: None,
     }
 }
 
@@ -225,6 +226,7 @@ fn chat_images() -> Vec<Stage> {
             configuration: path(&format!(".drydock/static/{name}.conf")),
             port: 8080,
             healthcheck: None,
+            gate: None,
         })
     };
     vec![

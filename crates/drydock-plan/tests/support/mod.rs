@@ -94,6 +94,21 @@ pub(crate) fn stage(stage: &Stage) -> String {
             line("command", format!("in {}: {:?}", runtime.workdir, runtime.command));
             format!("service from {}", runtime.from)
         }
+        StageKind::Check(check) => {
+            line("reads", paths(&check.work.root_files));
+            check.work.inputs.iter().for_each(|copy| line("takes", stage_copy(copy)));
+            line("sources", paths(&check.work.sources));
+            let before = &check.work.before;
+            for (folder, words) in before {
+                line("first", format!("{folder}: {}", words.join(" ")));
+            }
+            line("run", check.work.command.join(" "));
+            format!("{} of {} from {}", check.check, check.work.package, check.work.from)
+        }
+        StageKind::Gate(gate) => {
+            line("waits", gate.checks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+            format!("gate of {}", gate.target)
+        }
         StageKind::Dev(dev) => {
             dev.copies.iter().for_each(|copy| line("copy", runtime_copy(copy)));
             dev.setup.iter().for_each(|(folder, words)| line("setup", format!("{folder}: {}", words.join(" "))));

@@ -127,6 +127,7 @@ fn images(plan: &BuildPlan) -> BTreeMap<String, String> {
     let mut images = BTreeMap::new();
     for stage in &plan.stages {
         let image = match &stage.kind {
+            StageKind::Image(image) => Some(image),
             StageKind::Base(base) => base.image.as_ref(),
             StageKind::Static(site) => Some(&site.image),
             _ => None,
