@@ -78,7 +78,14 @@ impl Drop for Scene {
 fn each_stage_is_explained_by_the_last_success() {
     // What is built does not hold `notes.txt`.
     let scene = Scene::new(WORKS);
-    let first = scene.build(&[]);
+    let first = scene.build(&["--metadata-file", "meta.json"]);
+    let metadata: Value = serde_json::from_str(&scene.fixture.read("meta.json")).expect("JSON");
+    let seconds = &metadata["left"]["drydock.seconds"];
+    assert!(seconds["install-left"].as_f64() > Some(0.0), "{metadata:#}");
+    assert_eq!(seconds["install-right"], Value::Null);
+    let matrix =
+        run(&scene.fixture, &["plan", "--format", "github-matrix", "--groups", "1", "--times", "meta.json"], 0);
+    assert!(matrix.stdout.starts_with(r#"{"include":[{"target":"left right","seconds":"#), "{}", matrix.stdout);
     let stages = first.stages();
     for stage in ["install-left", "build-left-library", "build-right-library"] {
         assert_eq!(stages[stage], "first", "{stages:#?}");

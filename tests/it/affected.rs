@@ -393,6 +393,43 @@ fn a_plan_of_what_is_affected() {
     "#);
 }
 
+#[test]
+fn targets_in_groups() {
+    let fixture = committed();
+    let groups = |arguments: &[&str]| -> Vec<(String, u64)> {
+        let arguments = [&["plan", "--format", "github-matrix"], arguments].concat();
+        let document: Value = serde_json::from_str(&stdout(&fixture, &arguments)).expect("a matrix is JSON");
+        let rows = document["include"].as_array().expect("a list").iter();
+        rows.map(|row| (row["target"].as_str().expect("a text").to_owned(), row["seconds"].as_u64().expect("a number")))
+            .collect()
+    };
+    let all = groups(&["--groups", "1"]);
+    assert_eq!(all.len(), 1);
+    let targets: Vec<&str> = all[0].0.split(' ').collect();
+    assert!(targets.len() > 1, "{targets:?}");
+    let apart = groups(&["--groups", "9"]);
+    assert!(apart.len() > 1 && apart.len() <= targets.len(), "{apart:?}");
+
+    // What took most is a group of its own.
+    let heavy = targets[1];
+    let times = serde_json::json!({ heavy: { "drydock.seconds": { heavy: 1000.0 } } });
+    fixture.write("times.json", &times.to_string());
+    let [first, ..] = &groups(&["--groups", "2", "--times", "times.json"])[..] else { panic!("there are two") };
+    assert_eq!(first.0, heavy);
+    assert!(first.1 >= 1000, "{first:?}");
+
+    fixture.write("times.json", "[]");
+    check!(fixture, ["plan", "--format", "gitlab", "--groups", "2", "--times", "times.json"], @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[times-invalid]: `times.json` is not what `--metadata-file` writes
+      = help: pass a file that `drydock build --metadata-file FILE` wrote
+    ");
+}
+
 /// The same sources have the same fingerprints, wherever they lie and whenever they were written.
 #[test]
 fn fingerprints_are_of_content_alone() {

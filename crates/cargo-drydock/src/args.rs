@@ -141,6 +141,12 @@ pub(crate) struct PlanArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanFormat,
+    /// Put the targets into at most this many jobs of about equal work [default: a job for each target]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
+    pub(crate) groups: Option<usize>,
+    /// What stages took before, as `build --metadata-file` wrote it. Can be given several times
+    #[arg(long = "times", value_name = "FILE", value_hint = clap::ValueHint::FilePath, requires = "groups")]
+    pub(crate) times: Vec<Utf8PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -83,5 +83,6 @@ pub use request::{
     ArchiveKind, BuildRequest, CacheEntry, ContextContent, ContextEntry, Network, NoCache, Output, Pull, Secret,
     SecretSource, SshForward, TargetName, TargetRequest,
 };
+pub use spread::{Groups, group};
 pub use tokio_util::sync::CancellationToken;
 pub use vertex::{StepName, VertexDigest, VertexName};

@@ -1,9 +1,40 @@
 //! Which of several builders builds which target.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::stages::Stages;
+
+/// Targets of one Dockerfile, put together in groups that are built apart from each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups {
+    /// The targets of each group, as places in the list that was given. No group is empty.
+    pub members: Vec<Vec<usize>>,
+    /// What each group is expected to take, one step after the other.
+    pub takes: Vec<Duration>,
+}
+
+/// Puts targets, given by their stages, into at most `groups` groups of about equal work. Work that several targets of
+/// a group share is counted once, so that those come together that share much. `estimates` says what stages are expected
+/// to take; the others are guessed from their steps. The groups that take longest come first.
+pub fn group(dockerfile: &str, estimates: &BTreeMap<String, Duration>, targets: &[&str], groups: usize) -> Groups {
+    let stages = Stages::parse(dockerfile, estimates);
+    let places = spread(&stages, targets, groups.clamp(1, targets.len().max(1)));
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (target, place) in places.into_iter().enumerate() {
+        members.entry(place).or_default().push(target);
+    }
+    let takes = |members: &Vec<usize>| {
+        let needed: BTreeSet<usize> = members.iter().flat_map(|target| stages.closure(targets[*target])).collect();
+        stages.work(needed)
+    };
+    let mut all: Vec<(Duration, Vec<usize>)> =
+        members.into_values().map(|members| (takes(&members), members)).collect();
+    all.sort_by_key(|(takes, _)| Reverse(*takes));
+    let (takes, members) = all.into_iter().unzip();
+    Groups { members, takes }
+}
 
 /// Says for each target, given by its stage, on which of `builders` it is built.
 ///
@@ -52,9 +83,6 @@ fn cost(stages: &Stages, closures: &[BTreeSet<usize>], places: &[Option<usize>],
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -77,6 +105,21 @@ mod tests {
         let seconds = [("js", 1), ("py", 1), ("a", 50), ("b", 40), ("c", 50), ("d", 40)];
         assert_eq!(places(TWO_FAMILIES, &seconds, &["a", "b", "c", "d"], 2), [0, 0, 1, 1]);
         assert_eq!(places(TWO_FAMILIES, &seconds, &["a", "b", "c", "d"], 1), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn groups_are_told_with_what_they_take() {
+        let seconds = [("js", 100), ("py", 90), ("a", 5), ("b", 5), ("c", 5), ("d", 5)];
+        let estimates: BTreeMap<String, Duration> =
+            seconds.iter().map(|(name, seconds)| ((*name).to_owned(), Duration::from_secs(*seconds))).collect();
+        let told = |groups| {
+            let Groups { members, takes } = group(TWO_FAMILIES, &estimates, &["b", "a", "d", "c"], groups);
+            (members, takes.iter().map(Duration::as_secs).collect::<Vec<_>>())
+        };
+        assert_eq!(told(2), (vec![vec![1, 3], vec![0, 2]], vec![110, 100]));
+        assert_eq!(told(1), (vec![vec![0, 1, 2, 3]], vec![210]));
+        assert_eq!(told(9).0.iter().flatten().count(), 4);
+        assert_eq!(group(TWO_FAMILIES, &estimates, &[], 2).members, Vec::<Vec<usize>>::new());
     }
 
     proptest! {

@@ -9,7 +9,7 @@ mod publish;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use drydock_build::{
     BuildError, BuildOutcome, BuildRequest, ContextSummary, DaemonKind, Endpoint, Environment, Fleet, ImageDetails,
@@ -22,6 +22,7 @@ use futures_util::future::join_all;
 use self::explain::Prediction;
 use self::fresh::{Found, Search};
 use self::past::Past;
+pub(super) use self::past::replace;
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::{Loaded, load};
@@ -29,6 +30,7 @@ use super::request::{self, Images, Prepared, Wish};
 use super::runtime;
 use super::select;
 use super::size;
+use super::times;
 use crate::args::{BuildArgs, GlobalArgs, ProgressMode};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -90,7 +92,7 @@ async fn drive(
     let result = build(args, (plan, loaded), &prepared, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
-    let Done { outcome, built, published, why, explained } = match result {
+    let Done { outcome, built, published, why, explained, times } = match result {
         Ok(done) => done,
         Err(Ended::Abandoned) => return Err(interrupted_failure(begun, shell)),
         Err(Ended::Failed(_)) if interrupted => return Err(interrupted_failure(begun, shell)),
@@ -106,6 +108,7 @@ async fn drive(
     let push = matches!(prepared.wish, Wish::Images(Images { push: true, .. }));
     if let Some(file) = &args.image.metadata_file {
         let document = metadata::document(&outcome, &built, &published, push, &prepared.tags);
+        let document = metadata::with_times(document, plan, &times);
         metadata::write(file.as_std_path(), &document).map_err(|source| MetadataError { source })?;
     }
     let ending = Ending {
@@ -150,6 +153,8 @@ struct Done {
     why: BTreeMap<String, Vec<String>>,
     /// What was foretold of stages, and what came of it, where that was asked for.
     explained: Vec<Explained>,
+    /// How long stages took, in this build or an earlier one.
+    times: BTreeMap<String, Duration>,
 }
 
 /// Why there is nothing to tell of targets.
@@ -211,8 +216,9 @@ async fn build(
     watch.shell.warn_all(&warning);
     let found = if args.force { BTreeMap::new() } else { watch.idly(search.find(&requests)).await?? };
     let is_found = |target: &TargetRequest| found.contains_key(target.name.as_str());
+    let cache = request::cache_folder();
+    let estimates = times::remembered(cache.as_deref(), &request.shared_key);
     let all = std::mem::take(&mut request.targets);
-    let estimates = BTreeMap::new();
     request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
     let mut solve_places = fleet.places(&request, &estimates).into_iter();
     let places: Vec<usize> = all
@@ -226,7 +232,6 @@ async fn build(
         places.iter().enumerate().map(|(index, place)| requests[*place].targets[index].clone()).collect();
     request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
     let wanted = (0..all.len()).filter(|index| !is_found(&all[*index]));
-    let cache = request::cache_folder();
     let past = |address: String| Past::open(cache.as_deref(), &request.shared_key, &address);
     let mut pasts: Vec<Past> = addresses.into_iter().map(past).collect();
     let fingerprints = |index: usize| &*known[places[index]][all[index].name.as_str()];
@@ -248,6 +253,9 @@ async fn build(
             (places[index] == place).then(|| (TargetName::new(target.target.as_str()), fingerprints(index)))
         });
         past.remember(&here.collect::<Vec<_>>());
+    }
+    if solved.iter().all(|target| matches!(target.result, TargetResult::Built(_))) {
+        times::remember(cache.as_deref(), &request.shared_key, &watch.clock.times());
     }
     let mut solved = solved.into_iter();
     outcome.targets = all
@@ -272,9 +280,10 @@ async fn build(
     let published =
         if watch.interrupted { Published::default() } else { publication.publish(&prepared.wish, watch).await? };
     let built = built_targets(&fleet, &places, &outcome, &published, &found, prepared).await?;
+    let times = times::remembered(cache.as_deref(), &request.shared_key);
     let why = explain::why(&outcome, &found, &prepared.reasons, prediction.as_ref());
     let explained = prediction.filter(|_| args.explain).map(|all| all.confirm(&watch.observed, args.no_cache));
-    Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default() })
+    Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default(), times })
 }
 
 /// Fails when an image is bigger than it may be.

@@ -25,6 +25,7 @@ mod size;
 mod state;
 mod tags;
 mod targets;
+mod times;
 mod why;
 
 use drydock_plan::TargetKind;

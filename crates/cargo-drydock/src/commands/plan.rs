@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::load::load;
 use super::targets::DecisionDocument;
-use super::{digests, matrix, select};
+use super::{digests, matrix, request, select, times};
 use super::{json_text, kind};
 use crate::args::{GlobalArgs, PlanArgs, PlanFormat};
 use crate::failure::Failure;
@@ -42,11 +42,17 @@ pub(super) fn run(args: &PlanArgs, global: &GlobalArgs, shell: &mut Shell) -> Re
     let plan = loaded.plan(&chosen.targets, shell)?;
     validate(&plan)?;
     let fingerprints = || digests::fingerprints(&loaded, &plan, &Surroundings::default());
+    let rows = || {
+        let rows = matrix::rows(&plan, &fingerprints()?);
+        let Some(groups) = args.groups else { return Ok::<_, Failure>(rows) };
+        let times = times::known(request::cache_folder().as_deref(), &request::shared_key(&loaded), &args.times)?;
+        Ok(matrix::grouped(&plan, &rows, groups, &times))
+    };
     let text = match args.format {
         PlanFormat::Human => human(&plan, shell.verbosity() == Verbosity::Verbose),
         PlanFormat::Json => json(&plan, Some(&fingerprints()?)),
-        PlanFormat::GithubMatrix => matrix::github(&matrix::rows(&plan, &fingerprints()?)),
-        PlanFormat::Gitlab => matrix::gitlab(&matrix::rows(&plan, &fingerprints()?)),
+        PlanFormat::GithubMatrix => matrix::github(&rows()?),
+        PlanFormat::Gitlab => matrix::gitlab(&rows()?),
     };
     shell.print(&text)
 }

@@ -71,6 +71,12 @@ impl Clock {
         }
     }
 
+    /// How long the stages ran that took a time to speak of, by name. What came from the cache took nothing and says nothing.
+    pub(crate) fn times(&self) -> BTreeMap<String, Duration> {
+        let ran = self.stages.iter().filter(|stage| stage.ran() >= NOTABLE);
+        ran.map(|stage| (stage.name.clone(), stage.ran())).collect()
+    }
+
     /// The chain of stages, each needing the one before, that ran longest in sum. Stages that took no time to speak of
     /// are left out; what came from the cache took none.
     pub(crate) fn longest(&self) -> Vec<Link> {

@@ -1,14 +1,17 @@
 //! `--metadata-file`: what was built, in the form in which `docker buildx bake` writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use drydock_build::{BuildOutcome, TargetResult};
+use drydock_plan::{BuildPlan, StageId};
 use serde_json::{Map, Value};
 
 use super::publish::Published;
+use crate::commands::times;
 use crate::reference::with_tag;
 use crate::report::Built;
 
@@ -58,6 +61,32 @@ pub(super) fn document(
         document.insert(name.to_owned(), fields.into_iter().collect::<Map<_, _>>().into());
     }
     document.into()
+}
+
+/// The same with what the stages of each target took, as far as that is known, for `plan --groups` to balance
+/// the next run by.
+pub(super) fn with_times(mut document: Value, plan: &BuildPlan, times: &BTreeMap<String, Duration>) -> Value {
+    for target in &plan.targets {
+        let Some(fields) = document.get_mut(target.name.as_str()).and_then(Value::as_object_mut) else { continue };
+        let needed = closure(plan, &target.stage);
+        let own = times.iter().filter(|(stage, _)| needed.iter().any(|id| id.as_str() == *stage));
+        let own: BTreeMap<String, Duration> = own.map(|(stage, time)| (stage.clone(), *time)).collect();
+        if !own.is_empty() {
+            fields.insert(times::FIELD.to_owned(), times::object(&own).into());
+        }
+    }
+    document
+}
+
+/// A stage and all that it needs.
+fn closure<'p>(plan: &'p BuildPlan, stage: &'p StageId) -> BTreeSet<&'p StageId> {
+    let mut needed = BTreeSet::from([stage]);
+    for stage in plan.stages.iter().rev() {
+        if needed.contains(&stage.id) {
+            needed.extend(stage.needs());
+        }
+    }
+    needed
 }
 
 /// Some values are JSON in base64, as gRPC carries nothing but text.

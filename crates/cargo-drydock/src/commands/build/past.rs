@@ -74,7 +74,7 @@ impl Past {
 }
 
 /// Writes a file as a whole, or not at all.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(in crate::commands) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     io::Write::write_all(&mut file, text.as_bytes())?;
