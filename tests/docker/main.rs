@@ -17,6 +17,7 @@ mod relay;
 mod check;
 mod dev;
 mod doctor;
+mod embedded;
 mod examples;
 mod explain;
 mod failure;
