@@ -18,7 +18,9 @@ use crate::state::StateDir;
 use crate::{daemon, demo, host, images};
 
 /// The image all begin with.
-const BASE: &str = "node:24.16.0-bookworm-slim";
+pub(super) const BASE: &str = "node:24.16.0-bookworm-slim";
+/// Where its own Dockerfile is in a checkout that was prepared, with what a Debian base forces.
+pub(super) const OWN_DOCKERFILE: &str = ".git/Dockerfile.own";
 /// What drydock is told.
 const CONFIGURATION: &str = include_str!("librechat/drydock.toml");
 /// What a person would write who knows everything that drydock finds out.
@@ -119,15 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 impl Bench {
     /// Clones the checkout, and writes what the builders need.
     fn prepare(&self, repository: &Path) -> Result<()> {
-        if self.root.exists() {
-            fs::remove_dir_all(&self.root)?;
-        }
-        let mut clone = Command::new("git");
-        clone.args(["clone", "--quiet", "--local", "--no-hardlinks"]).arg(repository).arg(&self.root);
-        host::run(&mut clone)?;
-        fs::write(self.root.join("drydock.toml"), CONFIGURATION)?;
-        let own = fs::read_to_string(self.root.join("Dockerfile.multi"))?;
-        fs::write(self.root.join(".git/Dockerfile.own"), on_debian(&own)?)?;
+        checkout(repository, &self.root)?;
         fs::write(self.root.join(".git/Dockerfile.hand"), HAND)?;
         Ok(fs::write(self.root.join(".git/Dockerfile.hand.dockerignore"), HAND_IGNORE)?)
     }
@@ -145,7 +139,7 @@ impl Bench {
 
     fn build(&self, who: Who) -> Result<Built> {
         match who {
-            Who::Own => self.by_docker(who, ".git/Dockerfile.own"),
+            Who::Own => self.by_docker(who, OWN_DOCKERFILE),
             Who::Hand => {
                 // The pruned lockfiles that it copies. That time is not counted.
                 let generated = self.root.join(".drydock");
@@ -230,6 +224,19 @@ impl Bench {
         println!("every one of drydock's is of the production closure, which has {} entries", closure.len());
         Ok(())
     }
+}
+
+/// Clones a checkout, and gives it a configuration and its own Dockerfile as it builds here.
+pub(super) fn checkout(repository: &Path, root: &Path) -> Result<()> {
+    if root.exists() {
+        fs::remove_dir_all(root)?;
+    }
+    let mut clone = Command::new("git");
+    clone.args(["clone", "--quiet", "--local", "--no-hardlinks"]).arg(repository).arg(root);
+    host::run(&mut clone)?;
+    fs::write(root.join("drydock.toml"), CONFIGURATION)?;
+    let own = fs::read_to_string(root.join("Dockerfile.multi"))?;
+    Ok(fs::write(root.join(OWN_DOCKERFILE), on_debian(&own)?)?)
 }
 
 fn row(name: &str, [own, hand, ours]: &[Built; 3]) {

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements that the documentation quotes.
 
 mod driver;
+mod fresh;
 mod generate;
 mod history;
 mod librechat;
@@ -37,6 +38,8 @@ enum Subject {
     Driver(driver::Args),
     /// `LibreChat`: cold, unchanged and edited builds against its own Dockerfile
     Librechat(librechat::Args),
+    /// `LibreChat`, unchanged: what it takes to find the image there, against builds from the cache
+    Fresh(fresh::Args),
     /// Pruning: the library, the command against `turbo prune`, and what npm says of both
     Lockfile(lockfile::Args),
     /// How many commits of a real repository change what an install reads
@@ -49,6 +52,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Subject::Plan => plan::run(),
         Subject::Driver(args) => driver::run(&args),
         Subject::Librechat(args) => librechat::run(&args),
+        Subject::Fresh(args) => fresh::run(&args),
         Subject::Lockfile(args) => lockfile::run(&args),
         Subject::History(args) => history::run(&args),
     }
