@@ -6,10 +6,9 @@
 //! - [`PackageGraph`]: which member needs which, why, and in which order they are built.
 //! - [`Filter`]: packages chosen in pnpm's grammar.
 //! - [`inspect`]: facts about a package that its files tell: outputs, files read from elsewhere, kind of site or server.
-//! - [`SourceFiles`]: the files of a package that may enter a build context; [`digests`]: what they hold.
+//! - [`SourceFiles`]: the files of a package that may enter a build context.
 //! - [`Repository`]: git: what changed since a commit, where histories fork.
 
-mod digest;
 mod dockerignore;
 mod error;
 mod filter;
@@ -30,7 +29,6 @@ mod sources;
 mod tree;
 mod workspace;
 
-pub use digest::{Digest, digests};
 pub use dockerignore::Dockerignore;
 pub use error::WorkspaceError;
 pub use filter::{Filter, FilterError, Glob};
