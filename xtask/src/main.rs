@@ -20,6 +20,7 @@ mod images;
 mod measure;
 mod oracle;
 mod state;
+mod survey;
 mod test;
 
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Task {
     Images(images::Args),
     /// Let npm judge pruned lockfiles of real repositories
     Oracle(oracle::Args),
+    /// Try real repositories without configuration, and write docs/zero-configuration.md
+    Survey(survey::Args),
     /// Measure
     Bench(bench::Args),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Daemon(args) => daemon::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Oracle(args) => oracle::run(&args),
+        Task::Survey(args) => survey::run(&args),
         Task::Bench(args) => bench::run(args),
     };
     match result {

@@ -218,6 +218,14 @@ impl Planner<'_> {
 
     fn warn_of_undeclared(&mut self, member: Member) {
         let name = self.members.name(member);
+        for to in self.members.cut(member) {
+            let to = self.members.name(to);
+            let message = format!(
+                "`{name}` and `{to}` need each other; `{name}` needs `{to}` for development, and is built without"
+            );
+            let help = "if that build fails, move what both need into a package of its own";
+            self.warnings.push(Warning::new("development-circle", message).with_help(help));
+        }
         for edge in self.members.edges(member).iter().filter(|edge| edge.edge.kind == EdgeKind::Imported) {
             let to = self.members.name(edge.to);
             let warning = Warning::new(

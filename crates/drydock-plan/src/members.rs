@@ -25,6 +25,7 @@ pub(crate) struct Members<'a> {
     builds: Vec<Option<String>>,
     settings: &'a Settings,
     guesses: Vec<Decision>,
+    cut: Vec<(Member, Member)>,
 }
 
 /// An edge to another member.
@@ -63,8 +64,17 @@ impl<'a> Members<'a> {
                 edges[*from].push(MemberEdge { to: *to, edge });
             }
         }
-        let mut members =
-            Self { packages, by_name, by_folder, folders, edges, builds: Vec::new(), settings, guesses: Vec::new() };
+        let mut members = Self {
+            packages,
+            by_name,
+            by_folder,
+            folders,
+            edges,
+            builds: Vec::new(),
+            settings,
+            guesses: Vec::new(),
+            cut: Vec::new(),
+        };
         members.check_settings()?;
         for package in members.packages.clone() {
             let script = members.build_script_of(package, workspace)?;
@@ -81,6 +91,15 @@ impl<'a> Members<'a> {
             }
             members.builds.push(script.map(|(script, _)| script));
         }
+        let cut: Vec<(Member, Member)> = graph
+            .cut(&|name| members.find(name.as_str()).is_some_and(|member| members.is_built(member)))
+            .into_iter()
+            .filter_map(|edge| Some((members.find(edge.from.as_str())?, members.find(edge.to.as_str())?)))
+            .collect();
+        for (from, to) in &cut {
+            members.edges[*from].retain(|edge| edge.to != *to);
+        }
+        members.cut = cut;
         Ok(members)
     }
 
@@ -144,6 +163,11 @@ impl<'a> Members<'a> {
     /// What was guessed about which scripts build.
     pub(crate) fn guesses(&self) -> &[Decision] {
         &self.guesses
+    }
+
+    /// What `member` only needs for development and is built without, because that needs `member` in turn.
+    pub(crate) fn cut(&self, member: Member) -> impl Iterator<Item = Member> {
+        self.cut.iter().filter(move |(from, _)| *from == member).map(|(_, to)| *to)
     }
 
     /// Whether a member is built.

@@ -129,11 +129,11 @@ pub(crate) fn nature(words: &[String]) -> Nature {
         "echo" | "printf" | "exit" | "true" | "false" | ":" => Nature::Says,
         "vite" | "react-scripts" | "react-app-rewired" | "craco" | "webpack" | "webpack-dev-server" | "parcel"
         | "vue-cli-service" | "rollup" | "esbuild" | "tsc" | "tsup" | "tsdown" | "unbuild" | "jest" | "vitest"
-        | "mocha" | "cypress" | "playwright" | "turbo" | "nx" | "lerna" | "concurrently" | "npm-run-all" | "run-s"
-        | "run-p" | "docker" | "docker-compose" | "storybook" | "start-storybook" | "docusaurus" | "vitepress"
-        | "vuepress" | "eleventy" | "gatsby" | "expo" | "electron" | "react-native" | "ng" | "stencil" | "rimraf"
-        | "eslint" | "prettier" | "http-server" | "live-server" | "serve" | "wrangler" | "serverless" | "sls"
-        | "firebase" | "storyblok" | "open" | "cd" => Nature::Develops,
+        | "mocha" | "cypress" | "playwright" | "turbo" | "nx" | "wireit" | "lerna" | "concurrently" | "npm-run-all"
+        | "run-s" | "run-p" | "docker" | "docker-compose" | "storybook" | "start-storybook" | "docusaurus"
+        | "vitepress" | "vuepress" | "eleventy" | "gatsby" | "expo" | "electron" | "react-native" | "ng"
+        | "stencil" | "rimraf" | "eslint" | "prettier" | "http-server" | "live-server" | "serve" | "wrangler"
+        | "serverless" | "sls" | "firebase" | "storyblok" | "open" | "cd" => Nature::Develops,
         "next" | "nuxt" | "nuxi" | "astro" | "remix" | "react-router" | "svelte-kit" | "medusa" | "strapi"
             if !matches!(argument, "start") =>
         {

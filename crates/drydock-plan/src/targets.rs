@@ -373,6 +373,11 @@ fn infer(
         if claimed.contains(&member) {
             continue;
         }
+        let engines = members.package(member).manifest.field("engines");
+        if engines.is_some_and(|engines| engines.get("vscode").is_some()) {
+            others.insert(members.name(member).clone(), "it is an extension of Visual Studio Code".to_owned());
+            continue;
+        }
         let library = used_by[member].map(|user| format!("`{}` depends on it", members.name(user)));
         let why_not = match (&facts.launch, &facts.site, library) {
             (Some((launch, Strength::Strong)), _, _) => {

@@ -37,7 +37,8 @@ pub struct CycleStep {
 impl PackageGraph {
     /// `names` in build order, dependencies first, ties by name. Packages between two of them that are not in `names`
     /// order them all the same. Development edges of a package for which `has_build` is false do not order anything
-    /// when they would close a circle: nothing of it is built with them. Neither do edges that were only seen in sources.
+    /// when they would close a circle: nothing of it is built with them. Neither do edges that were only seen in sources,
+    /// nor those of [`cut`](Self::cut).
     pub fn topological(
         &self,
         names: &BTreeSet<PackageName>,
@@ -77,6 +78,17 @@ impl PackageGraph {
         Ok(layers)
     }
 
+    /// Development edges of packages with a build that close a circle which would leave no order otherwise: such a package
+    /// is built before what it only needs to be tested, so without it. Sorted by both ends.
+    pub fn cut(&self, has_build: &dyn Fn(&PackageName) -> bool) -> Vec<&Edge> {
+        let within = vec![true; self.names.len()];
+        let ignored = self.ignorable_in_circles(&within, has_build);
+        let mut cut: Vec<&Edge> =
+            self.development_in_circles(&within, &ignored).into_iter().map(|edge| &self.edges[edge]).collect();
+        cut.sort_by(|one, other| (&one.from, &one.to).cmp(&(&other.from, &other.to)));
+        cut
+    }
+
     /// Everything `names` need, in order, and the edges that order nothing.
     fn ordered(
         &self,
@@ -91,7 +103,8 @@ impl PackageGraph {
             }
             within
         };
-        let ignored = self.ignorable_in_circles(&within, has_build);
+        let mut ignored = self.ignorable_in_circles(&within, has_build);
+        ignored.extend(self.development_in_circles(&within, &ignored));
         let counts = |edge: usize| !ignored.contains(&edge);
         if let Some(cycle) = self.first_cycle(&within, &counts) {
             return Err(cycle);
@@ -138,6 +151,22 @@ impl PackageGraph {
             }
         }
         ignored
+    }
+
+    /// Development edges inside the circles that are left without `ignored`.
+    fn development_in_circles(&self, within: &[bool], ignored: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for circle in self.circles(within, &|edge| !ignored.contains(&edge)) {
+            let members: BTreeSet<usize> = circle.into_iter().collect();
+            for &at in &members {
+                found.extend(self.edge_range(at).filter(|edge| {
+                    let Edge { kind, also, .. } = &self.edges[*edge];
+                    let inside = members.contains(&self.target(*edge)) && !ignored.contains(edge);
+                    inside && also.iter().chain([kind]).all(|kind| *kind == EdgeKind::Development)
+                }));
+            }
+        }
+        found
     }
 
     /// The shortest circle through the first package, by name, that is in one.

@@ -1,0 +1,281 @@
+//! `cargo xtask survey`: real repositories, as they are and without configuration.
+//!
+//! Each is checked out at a fixed commit; `init`, `plan` and `dockerfile` are run; with `--build` its images are built and
+//! started, in the time they are given. What was seen is kept in the state folder, so that one repository can be tried at
+//! a time, and `docs/zero-configuration.md` is written of all that is known.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::engine::{self, Engine};
+use crate::state::StateDir;
+use crate::{host, test};
+
+/// Repositories on GitHub with npm workspaces, the commit that is tried, and what they are.
+const REPOSITORIES: &[(&str, &str, &str)] = &[
+    ("Azure-Samples/azure-openai-rag-workshop", "44d4b63", "two Fastify services and a Vite site"),
+    ("modelcontextprotocol/servers", "76d64c82", "servers on standard input and output"),
+    ("Varkoff/remix-nestjs-monorepo", "2d7d558", "NestJS that serves Remix"),
+    ("Azure-Samples/contoso-real-estate", "e4c3bd8", "Next, Strapi, Fastify, Angular"),
+    ("documenso/documenso", "75330166c", "React Router with Hono, Next, Prisma"),
+    ("google-gemini/gemini-cli", "5411f113ca", "a command, a server, an editor's extension"),
+    ("open-telemetry/opentelemetry-js", "61126358cb", "a hundred libraries and two examples"),
+    ("aws-powertools/powertools-lambda-typescript", "1e5fe1b49", "libraries, and a stack for the cloud"),
+    ("apollographql/apollo-server", "4f154060b", "libraries alone"),
+    ("tapjs/tapjs", "6f774b11", "libraries and their site"),
+    ("lit/lit", "6c051d517", "libraries and examples"),
+];
+
+/// How long an image may take until it answers.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these of the repositories, each as `owner/name` or `name`; all without it
+    #[arg(long, value_name = "NAME")]
+    repository: Vec<String>,
+    /// A folder with clones, `owner+name` each, to fetch from instead of GitHub
+    #[arg(long, value_name = "FOLDER")]
+    mirror: Option<PathBuf>,
+    /// Build the images and start them
+    #[arg(long)]
+    build: bool,
+    /// How many seconds the builds of one repository may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    limit: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let state = StateDir::locate()?;
+    let results = state.join("survey/results");
+    fs_err::create_dir_all(&results)?;
+    let known = |name: &String| {
+        REPOSITORIES.iter().any(|(repository, ..)| repository == name || repository.ends_with(&format!("/{name}")))
+    };
+    if let Some(unknown) = args.repository.iter().find(|name| !known(name)) {
+        bail!("`{unknown}` is none of the survey's repositories");
+    }
+    let program = program()?;
+    let engine = if args.build { Some(Engine::find(&state)?) } else { None };
+    for (repository, commit, _) in REPOSITORIES {
+        let short = repository.rsplit('/').next().unwrap_or(repository);
+        if !args.repository.is_empty() && !args.repository.iter().any(|name| name == repository || name == short) {
+            continue;
+        }
+        let folder = check_out(&state.join("survey"), repository, commit, args.mirror.as_deref())?;
+        eprintln!("     Trying {repository}");
+        let survey = Survey { program: &program, folder: &folder, engine: engine.as_ref(), limit: args.limit };
+        let seen = survey.run()?;
+        fs_err::write(results.join(format!("{short}.json")), serde_json::to_string_pretty(&seen)?)?;
+    }
+    let page = test::root().join("docs/zero-configuration.md");
+    fs_err::write(&page, written(&results)?)?;
+    eprintln!("      Wrote {}", page.display());
+    Ok(())
+}
+
+/// The binary of this checkout.
+fn program() -> Result<PathBuf> {
+    let mut build = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    build.current_dir(test::root()).args(["build", "--quiet", "--package", "cargo-drydock", "--bin", "drydock"]);
+    host::run(&mut build)?;
+    Ok(test::root().join("target/debug/drydock"))
+}
+
+/// The repository's files at a commit, from an earlier run if there was one.
+fn check_out(cache: &Path, repository: &str, commit: &str, mirror: Option<&Path>) -> Result<PathBuf> {
+    let name = repository.replace('/', "+");
+    let folder = cache.join(format!("{name}-{commit}"));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let partial = folder.with_extension("partial");
+    if partial.exists() {
+        fs_err::remove_dir_all(&partial)?;
+    }
+    let source = match mirror {
+        None => format!("https://github.com/{repository}.git"),
+        Some(mirror) => {
+            let places = [mirror.join(&name).join("repo"), mirror.join(format!("{name}.git")), mirror.join(&name)];
+            let found = places.into_iter().find(|place| place.is_dir());
+            found.with_context(|| format!("`{}` has no clone of {repository}", mirror.display()))?.display().to_string()
+        }
+    };
+    eprintln!("   Fetching {repository}");
+    host::run_quiet(Command::new("git").args(["clone", "--quiet", "--no-checkout", &source]).arg(&partial))?;
+    let mut switch = Command::new("git");
+    switch.arg("-C").arg(&partial).args(["-c", "advice.detachedHead=false", "checkout", "--quiet", commit]);
+    host::run_quiet(&mut switch)?;
+    fs_err::rename(&partial, &folder)?;
+    Ok(folder)
+}
+
+/// One repository that is tried.
+struct Survey<'s> {
+    program: &'s Path,
+    folder: &'s Path,
+    engine: Option<&'s Engine>,
+    limit: u64,
+}
+
+impl Survey<'_> {
+    fn run(&self) -> Result<Value> {
+        let steps = [vec!["init", "--print"], vec!["plan"], vec!["dockerfile"]];
+        let mut works = Vec::new();
+        for arguments in steps {
+            let output = self.drydock(&arguments, None)?;
+            works.push(json!({
+                "command": arguments[0],
+                "works": output.status.success(),
+                "says": errors(&output).into_iter().next(),
+            }));
+        }
+        let targets = self.drydock(&["targets", "--format", "json"], None)?;
+        let found: Value = serde_json::from_slice(&targets.stdout).unwrap_or_default();
+        let mut targets = Vec::new();
+        for target in found["targets"].as_array().into_iter().flatten() {
+            let name = target["name"].as_str().context("a target has a name")?;
+            let tried = match self.engine {
+                Some(engine) if works[1]["works"] == true => self.image(engine, name, target)?,
+                _ => Value::Null,
+            };
+            eprintln!("            {name}: {tried}");
+            targets.push(json!({ "name": name, "kind": target["kind"], "tried": tried }));
+        }
+        Ok(json!({ "works": works, "targets": targets }))
+    }
+
+    /// Builds the image of a target, and starts it.
+    fn image(&self, engine: &Engine, name: &str, target: &Value) -> Result<Value> {
+        let tag = format!("drydock-survey/{name}:{}", std::process::id());
+        let output = self.drydock(&["build", name, "--tag", &tag, "--progress", "quiet"], Some(engine))?;
+        if output.status.code() == Some(124) {
+            return Ok(json!({ "builds": false, "says": format!("it takes longer than {} seconds", self.limit) }));
+        }
+        if !output.status.success() {
+            return Ok(json!({ "builds": false, "says": errors(&output).into_iter().next() }));
+        }
+        let started = started(engine, &tag, target["port"].as_u64());
+        let _ = engine.docker().args(["image", "rm", "--force", &tag]).output();
+        let (starts, says) = started?;
+        Ok(json!({ "builds": true, "starts": starts, "says": says }))
+    }
+
+    fn drydock(&self, arguments: &[&str], engine: Option<&Engine>) -> Result<Output> {
+        let mut command = Command::new("timeout");
+        command.arg("--signal=INT").arg(self.limit.to_string()).arg(self.program).args(arguments);
+        command.current_dir(self.folder).env("NO_COLOR", "1").stdin(Stdio::null());
+        if let Some(engine) = engine {
+            engine.set_environment(&mut command);
+        }
+        command.output().with_context(|| format!("cannot run `{}`", host::shown(&command)))
+    }
+}
+
+/// Whether a container of the image goes on running, and answers where it has a port.
+fn started(engine: &Engine, image: &str, port: Option<u64>) -> Result<(bool, String)> {
+    let name = format!("drydock-survey-{}", std::process::id());
+    let mut run = engine.docker();
+    run.args(["run", "--detach", "--interactive", "--name", &name]);
+    if let Some(port) = port {
+        run.arg("--publish").arg(format!("127.0.0.1::{port}"));
+    }
+    let begun = host::run_quiet(run.arg(image));
+    let seen = begun.and_then(|_| watch(engine, &name, port));
+    let _ = engine.docker().args(["rm", "--force", "--volumes", &name]).output();
+    seen
+}
+
+fn watch(engine: &Engine, name: &str, port: Option<u64>) -> Result<(bool, String)> {
+    let begin = Instant::now();
+    let ask = |arguments: &[&str]| host::run_quiet(engine.docker().args(arguments));
+    let published = match port {
+        Some(port) => {
+            ask(&["port", name, &port.to_string()])?.trim().rsplit(':').next().and_then(|port| port.parse().ok())
+        }
+        None => None,
+    };
+    loop {
+        let state = ask(&["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", name])?;
+        if !state.starts_with("true") {
+            let logs = engine.docker().args(["logs", "--tail", "30", name]).output()?;
+            let text = [logs.stdout, logs.stderr].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let told = text.lines().find(|line| line.contains("Error")).or_else(|| text.lines().last());
+            let code = state.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+            return Ok((code == "0", format!("ends with {code}: {}", told.unwrap_or_default().trim())));
+        }
+        if let Some(Ok(response)) = published.map(|port| engine::http_get(port, "/")) {
+            return Ok((true, format!("answers {}", response.status)));
+        }
+        if begin.elapsed() > READY_WITHIN {
+            let says = if port.is_some() { "runs, and does not answer" } else { "runs" };
+            return Ok((port.is_none(), says.to_owned()));
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// The errors of a run, each with its code.
+fn errors(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let errors = text.lines().filter_map(|line| line.strip_prefix("error"));
+    errors.map(|line| line.trim_start_matches([':', ' ']).to_owned()).collect()
+}
+
+/// The page, of what is known.
+fn written(results: &Path) -> Result<String> {
+    let mut rows = String::new();
+    let mut needs = String::new();
+    for (repository, commit, what) in REPOSITORIES {
+        let short = repository.rsplit('/').next().unwrap_or(repository);
+        let Ok(text) = fs_err::read_to_string(results.join(format!("{short}.json"))) else { continue };
+        let seen: Value = serde_json::from_str(&text)?;
+        let works = |command: &str| {
+            let step = seen["works"].as_array().into_iter().flatten().find(|step| step["command"] == command);
+            if step.is_some_and(|step| step["works"] == true) { "yes" } else { "no" }
+        };
+        let targets: Vec<&Value> = seen["targets"].as_array().into_iter().flatten().collect();
+        let tried: Vec<&&Value> = targets.iter().filter(|target| !target["tried"].is_null()).collect();
+        let of = |key: &str| match tried.len() {
+            0 => "–".to_owned(),
+            all => format!("{} of {all}", tried.iter().filter(|target| target["tried"][key] == true).count()),
+        };
+        rows += &format!(
+            "| [{repository}](https://github.com/{repository}/tree/{commit}) | {what} | {} | {} | {} | {} | {} | {} | 0 |\n",
+            works("init"),
+            works("plan"),
+            works("dockerfile"),
+            targets.len(),
+            of("builds"),
+            of("starts"),
+        );
+        for step in seen["works"].as_array().into_iter().flatten().filter(|step| step["command"] == "plan") {
+            if let Some(says) = step["says"].as_str() {
+                needs += &format!("- {repository}: `{}`\n", says.replace('`', "'"));
+            }
+        }
+        for target in tried {
+            if let Some(says) = target["tried"]["says"].as_str() {
+                let name = target["name"].as_str().unwrap_or_default();
+                needs += &format!("- {repository}, `{name}`: {}\n", says.replace('|', "/"));
+            }
+        }
+    }
+    Ok(format!(
+        "# Zero configuration\n\n\
+         <!-- Written by `cargo xtask survey`; edit that. -->\n\n\
+         Real repositories with npm workspaces, each at a fixed commit and as it is: no file was added or changed. *Targets* are \
+         the images that were found, *builds* how many of those that were tried were built, *starts* how many of them went \
+         on running and answered on their port, without the databases and keys that some of them want.\n\n\
+         | repository | what it is | `init` | `plan` | `dockerfile` | targets | builds | starts | lines of configuration |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n\
+         {rows}\n\
+         ## What was said\n\n\
+         {needs}"
+    ))
+}
