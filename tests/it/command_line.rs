@@ -37,6 +37,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       doctor       Look for what would make builds fail or images worse: the daemon, base images,
                    lockfile, imports, secrets
       completions  Print a script that completes commands in a shell
+      man          Print the manual page
 
     Options:
       -h, --help

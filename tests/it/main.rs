@@ -11,5 +11,6 @@ mod documents;
 mod edges;
 mod images;
 mod prune;
+mod reference;
 mod select;
 mod support;

@@ -13,6 +13,7 @@ mod apt;
 mod bench;
 mod daemon;
 mod demo;
+mod docs;
 mod engine;
 mod host;
 mod hygiene;
@@ -46,6 +47,8 @@ enum Task {
     Images(images::Args),
     /// Let npm judge pruned lockfiles of real repositories
     Oracle(oracle::Args),
+    /// Write docs/reference and schemas from the code
+    Docs,
     /// Try real repositories without configuration, and write docs/zero-configuration.md
     Survey(survey::Args),
     /// Measure
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Daemon(args) => daemon::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Oracle(args) => oracle::run(&args),
+        Task::Docs => docs::run(),
         Task::Survey(args) => survey::run(&args),
         Task::Bench(args) => bench::run(args),
     };

@@ -205,7 +205,7 @@ fn watch(engine: &Engine, name: &str, port: Option<u64>) -> Result<(bool, String
             let logs = engine.docker().args(["logs", "--tail", "30", name]).output()?;
             let text = [logs.stdout, logs.stderr].concat();
             let text = String::from_utf8_lossy(&text).into_owned();
-            let told = text.lines().find(|line| line.contains("Error")).or_else(|| text.lines().last());
+            let told = text.lines().find(|line| line.contains("Error: ")).or_else(|| text.lines().last());
             let code = state.trim().rsplit(' ').next().unwrap_or_default().to_owned();
             return Ok((code == "0", format!("ends with {code}: {}", told.unwrap_or_default().trim())));
         }

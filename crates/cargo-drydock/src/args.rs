@@ -121,6 +121,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Print a script that completes commands in a shell
     Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
 }
 
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -582,7 +584,7 @@ impl Command {
             Self::Files(args) => args.format.format,
             Self::Doctor(args) => args.format.format,
             Self::Size(args) => args.format.format,
-            Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) => Format::Human,
+            Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) | Self::Man => Format::Human,
         };
         format == Format::Json
     }

@@ -13,6 +13,7 @@ mod files;
 mod graph;
 mod init;
 mod load;
+mod man;
 mod matrix;
 mod plan;
 mod prune;
@@ -55,6 +56,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(*args, global, shell),
         Command::Init(args) => init::run(*args, global, shell),
         Command::Completions(args) => completions::run(*args, shell),
+        Command::Man => man::run(shell),
     }
 }
 
