@@ -236,8 +236,12 @@ fn sources(folder: &Utf8Path, files: &mut Vec<Utf8PathBuf>) {
 /// The variants of error enums: their remark, by the code that `code` gives them.
 fn errors(text: &str, codes: &mut BTreeMap<String, String>) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut in_code = false;
     for line in &lines {
-        let Some((variants, code)) = line.split_once(" => \"") else { continue };
+        if line.starts_with("fn ") {
+            in_code = line.starts_with("fn code(&self)");
+        }
+        let Some((variants, code)) = line.split_once(" => \"").filter(|_| in_code) else { continue };
         let Some(code) = code.strip_suffix("\",") else { continue };
         let Some(variant) = variants.strip_prefix("Self::") else { continue };
         let variant: String = variant.chars().take_while(char::is_ascii_alphanumeric).collect();
