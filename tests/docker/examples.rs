@@ -152,6 +152,8 @@ fn frontend(image: &str) {
     assert!(script.header("content-type").contains("javascript"), "{:?}", script.headers);
     assert_eq!(script.header("cache-control"), "public, max-age=31536000, immutable");
     assert!(script.body.contains("http://localhost:3000"), "the backend's address is not in the script");
+    // Nginx's own pages are not the site's.
+    assert_eq!(container.get("/50x.html").body, page.body);
     // An asset of an older version is gone; the page in its place would be run as a script.
     assert_eq!(container.get("/assets/index-Gone1234.js").status, 404);
     let icon = container.get("/question.svg");
@@ -161,9 +163,7 @@ fn frontend(image: &str) {
     let user = shell(image, "id -u");
     assert_ne!(user.trim(), "0");
     assert_eq!(config(image)["ExposedPorts"], json!({ "8080/tcp": {} }));
-    // `50x.html` comes with nginx.
-    insta::assert_snapshot!(files(image, "/usr/share/nginx/html"), @r"
-    50x.html
+    insta::assert_snapshot!(files(image, "/srv/www"), @r"
     assets/index-HASH.js
     index.html
     question.svg
@@ -177,7 +177,7 @@ fn a_build_argument_reaches_the_front_end() {
     let fixture = Fixture::example("rag");
     fixture.write("drydock.toml", "[package.frontend]\nargs = { BACKEND_API_URI = \"https://first.example\" }\n");
     let holds = |build: &Build, address: &str| {
-        let script = format!("grep -rl {address} /usr/share/nginx/html/assets || true");
+        let script = format!("grep -rl {address} /srv/www/assets || true");
         !shell(build.image("frontend"), &script).is_empty()
     };
     let build = Build::of(&fixture, &["frontend"]);
@@ -248,7 +248,7 @@ fn files(image: &str, folder: &str) -> String {
 fn nothing_secret_is_in(image: &str) {
     let found = shell(
         image,
-        "find / -xdev -name '.env*' -type f 2> /dev/null; grep -rl not-for-images-7f3a /app /usr/share/nginx 2> /dev/null; true",
+        "find / -xdev -name '.env*' -type f 2> /dev/null; grep -rl not-for-images-7f3a /app /srv 2> /dev/null; true",
     );
     assert_eq!(found.trim(), "");
 }

@@ -180,3 +180,40 @@ fn alpine_has_its_own_package_manager() {
 fn first_process(container: &Container) -> String {
     container.shell(r"echo $(stat -c %u /proc/1) $(tr '\0' ' ' < /proc/1/cmdline)").trim().to_owned()
 }
+
+#[test]
+fn a_command_takes_the_arguments_and_the_input_of_its_container() {
+    let fixture = Fixture::empty();
+    fixture.write("package.json", r#"{ "name": "tools", "private": true, "workspaces": ["greet"] }"#);
+    fixture.write(
+        "greet/package.json",
+        r#"{ "name": "@tools/greet", "version": "1.0.0", "type": "module", "bin": { "greet": "cli.js" } }"#,
+    );
+    fixture.write(
+        "greet/cli.js",
+        "#!/usr/bin/env node\nlet input = '';\nfor await (const part of process.stdin) input += part;\n\
+         console.log(JSON.stringify({ arguments: process.argv.slice(2), input, folder: process.cwd() }));\nprocess.exit(7);\n",
+    );
+    let lock = json!({ "name": "tools", "lockfileVersion": 3, "requires": true, "packages": {
+        "": { "name": "tools", "workspaces": ["greet"] },
+        "greet": { "name": "@tools/greet", "version": "1.0.0", "bin": { "greet": "cli.js" } },
+        "node_modules/@tools/greet": { "resolved": "greet", "link": true },
+    } });
+    fixture.write("package-lock.json", &lock.to_string());
+    let build = Build::of(&fixture, &[]);
+    let image = build.image("greet");
+    let mut child = std::process::Command::new("docker")
+        .args(["run", "--rm", "--interactive", "--workdir", "/tmp", image, "--name", "a b"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("`docker` is on PATH");
+    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), b"over stdin").expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(7));
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(said, json!({ "arguments": ["--name", "a b"], "input": "over stdin", "folder": "/tmp" }));
+    let config = config(image);
+    assert_eq!(config["Entrypoint"], json!(["tini", "--", "node", "/app/greet/cli.js"]));
+    assert_eq!((&config["Cmd"], &config["User"]), (&json!(null), &json!("node")));
+}

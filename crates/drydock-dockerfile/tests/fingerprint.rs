@@ -261,7 +261,7 @@ fn the_first_step_that_runs_anew_is_told() {
     insta::assert_snapshot!(found.join("\n"), @"
     build-client 6 COPY client client
     api 9 COPY --from=build-client /app/client/dist client/dist
-    client 2 COPY --from=build-client /app/client/dist /usr/share/nginx/html
+    client 2 COPY --from=build-client /app/client/dist /srv/www
     ");
 }
 

@@ -138,12 +138,12 @@ fn a_service_that_serves_its_front_end() {
 
     FROM ${NGINX_UNPRIVILEGED_IMAGE} AS client
     COPY .drydock/static/client.conf /etc/nginx/conf.d/default.conf
-    COPY --from=build-client /app/client/dist /usr/share/nginx/html
+    COPY --from=build-client /app/client/dist /srv/www
     EXPOSE 8080
 
     FROM ${NGINX_UNPRIVILEGED_IMAGE} AS docs
     COPY .drydock/static/docs.conf /etc/nginx/conf.d/default.conf
-    COPY docs /usr/share/nginx/html
+    COPY docs /srv/www
     EXPOSE 8080
     "#);
 }

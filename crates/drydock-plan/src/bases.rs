@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
-use crate::model::{BaseStage, ImageCopy, ImageRef, Stage, StageId, StageKind, TargetKind, TargetName};
+use crate::model::{BaseStage, ImageCopy, ImageRef, Stage, StageId, StageKind, TargetName};
 use crate::names::{Names, sanitise};
 use crate::settings::Settings;
 use crate::targets::Targets;
@@ -51,7 +51,7 @@ impl RuntimeBases {
         names: &mut Names,
     ) -> Self {
         let mut bases = Self::default();
-        for (name, _) in found.targets.iter().filter(|(_, target)| target.kind == TargetKind::Service) {
+        for (name, _) in found.targets.iter().filter(|(_, target)| target.kind.runs()) {
             let wants = bases.wants(settings, name, image, names);
             if wants == Wants::default() {
                 bases.of.insert(name.clone(), base.clone());

@@ -72,7 +72,9 @@ pub(crate) fn find(
     target: &FoundTarget,
     settings: Option<&DevSettings>,
 ) -> Result<Option<Dev>, PlanError> {
-    if settings.is_some_and(|settings| settings.skip) {
+    // A command is run, not developed, in a container.
+    let tool = target.kind == TargetKind::Cli && settings.is_none();
+    if tool || settings.is_some_and(|settings| settings.skip) {
         return Ok(None);
     }
     let configured = settings.and_then(|settings| settings.command.as_ref());

@@ -191,6 +191,18 @@ fn from_root_scripts(workspace: &Workspace, members: &Members<'_>, package: &Pac
     })
 }
 
+/// The command that a package brings, where it brings one, or one that is called like it.
+pub(crate) fn command(package: &Package, service: &Service) -> Option<Launch> {
+    let own = || service.bin.iter().find(|(name, _)| is_named(&package.name, name));
+    let (name, file) = match service.bin.as_slice() {
+        [one] => one,
+        _ => own()?,
+    };
+    let words = vec!["node".to_owned(), file.strip_prefix(&package.path)?.to_owned()];
+    let because = format!("{} has the command `{name}`", package.manifest.path());
+    Some(launch(Simple { env: IndexMap::new(), words }, package.path.clone(), because))
+}
+
 /// Files that a manifest says to run.
 fn from_files(package: &Package, service: &Service) -> Option<(Launch, Strength)> {
     let run = |file: &WorkspacePath, because: String| {

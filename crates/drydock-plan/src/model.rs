@@ -103,6 +103,8 @@ pub struct Target {
 pub enum TargetKind {
     /// A process that listens or works until it is stopped.
     Service,
+    /// A command, which takes the arguments that its container is started with.
+    Cli,
     /// Files served by a web server.
     Static,
     /// A service or site while it is developed.
@@ -388,7 +390,7 @@ pub struct StaticStage {
     /// The folder that is served, from the root.
     pub served: WorkspacePath,
     /// The web server's configuration in the context, for `/etc/nginx/conf.d/default.conf`. It serves
-    /// `/usr/share/nginx/html`.
+    /// `/srv/www`.
     pub configuration: WorkspacePath,
     /// The port it listens on.
     pub port: u16,
@@ -472,6 +474,13 @@ pub enum ContextContent {
     Bytes(Arc<[u8]>),
     /// A symbolic link inside the tree, with its target as written.
     Symlink(String),
+}
+
+impl TargetKind {
+    /// Whether its image runs the package with its production dependencies.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Service | Self::Cli)
+    }
 }
 
 impl BuildPlan {

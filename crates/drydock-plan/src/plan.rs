@@ -184,7 +184,7 @@ impl Planner<'_> {
             .images
             .iter()
             .map(|name| (name, &found.targets[name]))
-            .filter(|(_, target)| target.kind == TargetKind::Service)
+            .filter(|(_, target)| target.kind.runs())
             .collect();
         // By the id of its stage; two targets of one package share one.
         let production: BTreeMap<&StageId, BTreeSet<Member>> = services

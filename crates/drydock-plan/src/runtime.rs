@@ -87,8 +87,18 @@ impl Planner<'_> {
         }
         env.extend(configured.env);
         let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
+        let words = launch.command.clone();
         let mut setup = self.setup(name, &running, bins.as_ref());
         setup.extend(self.make_executable(&launch, &running, production.install));
+        let (mut entrypoint, mut command) = (self.entrypoint(name, production), launch.command);
+        if target.kind == TargetKind::Cli {
+            // Whatever folder it is started in, and with the arguments of `docker run`.
+            let absolute = |(index, word): (usize, String)| match &launch.entry {
+                Some(entry) if script::node_entry(&words) == Some(index) => format!("{ROOT}/{}", entry.as_str()),
+                _ => word,
+            };
+            entrypoint.extend(std::mem::take(&mut command).into_iter().enumerate().map(absolute));
+        }
         let stage = RuntimeStage {
             from: if apart { production.base } else { production.id }.clone(),
             target: name.clone(),
@@ -101,8 +111,8 @@ impl Planner<'_> {
             args: configured.args,
             user: USER.to_owned(),
             port: target.port,
-            entrypoint: self.entrypoint(name, production),
-            command: launch.command,
+            entrypoint,
+            command,
             healthcheck: configured.healthcheck,
             gate: self.gate_ids.get(name).cloned(),
         };
@@ -136,7 +146,7 @@ impl Planner<'_> {
     pub(crate) fn packages_of(&self, target: &FoundTarget) -> BTreeSet<PackageName> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
         let mut packages = match target.kind {
-            TargetKind::Service => self.members.names(&self.members.running([own])),
+            TargetKind::Service | TargetKind::Cli => self.members.names(&self.members.running([own])),
             TargetKind::Static | TargetKind::Dev | TargetKind::Check => BTreeSet::from([target.package.clone()]),
         };
         packages.extend(target.assets.iter().cloned());

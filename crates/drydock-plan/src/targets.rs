@@ -236,8 +236,9 @@ fn configured(
         Some(kind) => (kind, "the configuration says so".to_owned()),
         None if target.command.is_some() => (TargetKind::Service, "the configuration gives it a command".to_owned()),
         None => match (&facts.launch, &facts.site) {
-            (Some((launch, Strength::Strong)), _) | (Some((launch, _)), None) => {
-                (TargetKind::Service, launch.because.clone())
+            (Some((launch, strength @ Strength::Strong)), _) | (Some((launch, strength)), None) => {
+                let kind = if *strength == Strength::Command { TargetKind::Cli } else { TargetKind::Service };
+                (kind, launch.because.clone())
             }
             (_, Some(site)) => (TargetKind::Static, site.why.clone()),
             (None, None) => {
@@ -257,12 +258,14 @@ fn configured(
         dev: None,
         decisions: vec![decision("", kind_word(kind), because)],
     };
-    if kind == TargetKind::Service {
-        let mut launch = match (&target.command, &facts.launch) {
+    if kind.runs() {
+        let command = (kind == TargetKind::Cli).then(|| launch::command(package, &facts.service)).flatten();
+        let own = command.as_ref().or(facts.launch.as_ref().map(|(launch, _)| launch));
+        let mut launch = match (&target.command, own) {
             (Some(command), _) => {
                 launch::configured(command, target.workdir.clone().unwrap_or_else(|| package.path.clone()))
             }
-            (None, Some((launch, _))) => launch.clone(),
+            (None, Some(launch)) => launch.clone(),
             (None, None) => {
                 return Err(PlanError::CommandMissing {
                     target: name.clone(),
@@ -302,7 +305,7 @@ fn inferred_target(
         decisions: vec![decision("", kind_word(kind), because.to_owned())],
     };
     match (kind, &facts.launch) {
-        (TargetKind::Service, Some((launch, _))) => {
+        (TargetKind::Service | TargetKind::Cli, Some((launch, _))) => {
             start(workspace, members, member, facts, launch.clone(), None, &mut found)?;
         }
         _ => serve(None, &mut found),
@@ -320,6 +323,13 @@ fn start(
     port: Option<u16>,
     found: &mut FoundTarget,
 ) -> Result<(), PlanError> {
+    if found.kind == TargetKind::Cli {
+        found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
+        found.env.extend(launch.env.clone());
+        found.port = port;
+        found.launch = Some(launch);
+        return Ok(());
+    }
     let listening = listen::listening(workspace, members.package(member), &facts.service, &launch)?;
     found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
     found.env.extend(launch.env.clone());
@@ -398,7 +408,7 @@ fn infer(
             }
             (_, _, Some(library)) => library,
             (Some((launch, Strength::Command)), None, None) => {
-                commands.insert(member, (TargetKind::Service, launch.because.clone()));
+                commands.insert(member, (TargetKind::Cli, launch.because.clone()));
                 "nothing starts it; it brings a command".to_owned()
             }
             (None, None, None) => "nothing starts it, and it builds no site".to_owned(),
@@ -428,6 +438,7 @@ fn kind_word(kind: TargetKind) -> &'static str {
         TargetKind::Dev => "dev",
         TargetKind::Check => "check",
         TargetKind::Service => "service",
+        TargetKind::Cli => "cli",
         TargetKind::Static => "static",
     }
 }

@@ -247,15 +247,13 @@ fn commands_are_targets_where_there_is_nothing_else() {
         .file("tsconfig.json", "{}")
         .file("src/memory/tsconfig.json", r#"{ "compilerOptions": { "outDir": "dist" } }"#)
         .file("src/files/tsconfig.json", r#"{ "compilerOptions": { "outDir": "dist" } }"#);
-    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @r"
-    mcp-files: Service mcp-files
-      target mcp-files = service: src/files/package.json has the command `mcp-files`
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @"
+    mcp-files: Cli mcp-files
+      target mcp-files = cli: src/files/package.json has the command `mcp-files`
       target mcp-files: command = node dist/index.js: src/files/package.json has the command `mcp-files`
-      target mcp-files: port = none: nothing says that it listens
-    mcp-memory: Service mcp-memory
-      target mcp-memory = service: src/memory/package.json has the command `mcp-memory`
+    mcp-memory: Cli mcp-memory
+      target mcp-memory = cli: src/memory/package.json has the command `mcp-memory`
       target mcp-memory: command = node dist/index.js: src/memory/package.json has the command `mcp-memory`
-      target mcp-memory: port = none: nothing says that it listens
     ");
     let [memory, files] = servers;
     let service = Member::new("api", "api").script("start", "node index.js");

@@ -109,7 +109,7 @@ fn target_table(text: &mut String, name: &TargetName, target: &FoundTarget) {
     };
     let kind = super::kind(target.kind);
     comment(text, &format!("kind = {}", quoted(kind)), &because(kind));
-    if target.kind == TargetKind::Service
+    if target.kind.runs()
         && let Some(launch) = &target.launch
     {
         let words: Vec<String> = launch.command.iter().map(|word| quoted(word)).collect();

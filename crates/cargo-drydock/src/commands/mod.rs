@@ -64,6 +64,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
 fn kind(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Service => "service",
+        TargetKind::Cli => "cli",
         TargetKind::Static => "static",
         TargetKind::Dev => "dev",
         TargetKind::Check => "check",

@@ -130,7 +130,10 @@ fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
         }
         StageKind::Gate(gate) => format!("waits for {}", stage_names(&gate.checks)),
         StageKind::Dev(dev) => format!("{} {FAINT}as {}{FAINT:#}", dev.command.join(" "), dev.user),
-        StageKind::Runtime(runtime) => format!("{} {FAINT}as {}{FAINT:#}", runtime.command.join(" "), runtime.user),
+        StageKind::Runtime(runtime) => {
+            let command = if runtime.command.is_empty() { &runtime.entrypoint } else { &runtime.command };
+            format!("{} {FAINT}as {}{FAINT:#}", command.join(" "), runtime.user)
+        }
         StageKind::Static(site) => {
             let root = plan.root.as_str();
             format!("{} {FAINT}serves {root}/{}{FAINT:#}", site.image, site.served)

@@ -69,7 +69,7 @@ fn human(found: &Targets, verbose: bool) -> String {
 fn facts(target: &FoundTarget) -> String {
     let port = target.port.map(|port| format!("port {port}"));
     let what = match target.kind {
-        TargetKind::Service => target.launch.as_ref().map(|launch| launch.command.join(" ")),
+        TargetKind::Service | TargetKind::Cli => target.launch.as_ref().map(|launch| launch.command.join(" ")),
         TargetKind::Dev | TargetKind::Check => None,
         TargetKind::Static => target.site.as_ref().map(|site| format!("serves {}", site.directory)),
     };

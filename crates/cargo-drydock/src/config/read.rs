@@ -224,7 +224,8 @@ impl Reader {
             match &**key.get_ref() {
                 "package" => settings.package = self.package("package", value),
                 "kind" => {
-                    let choices = [("service", TargetKind::Service), ("static", TargetKind::Static)];
+                    let choices =
+                        [("service", TargetKind::Service), ("static", TargetKind::Static), ("cli", TargetKind::Cli)];
                     settings.kind = self.choice("kind", value, &choices);
                 }
                 "skip" => settings.skip = self.boolean("skip", value).unwrap_or_default(),

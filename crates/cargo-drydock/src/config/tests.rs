@@ -151,7 +151,7 @@ kind = "stat"
     21:9 config-value: `A B` is not the name of a variable (use letters, digits and `_`, and begin with no digit)
     22:9 config-value: `node\nRUN true` is not a reference to an image (write a name and a tag or digest, like `node:22-bookworm-slim`)
     23:20 config-value: `tini; rm` is not the name of a system package (name one package of the image's own package manager, like `tini`)
-    24:8 config-value: `kind` cannot be `stat` (write `"service"` or `"static"`)
+    24:8 config-value: `kind` cannot be `stat` (write `"service"`, `"static"` or `"cli"`)
     "#);
 }
 

@@ -9,7 +9,7 @@ use crate::syntax::{Command, Copy, EnvValue, Healthcheck, Instruction};
 
 /// Where the web server looks for its configuration and for the files it serves.
 const SITE_CONFIGURATION: &str = "/etc/nginx/conf.d/default.conf";
-const SITE_FILES: &str = "/usr/share/nginx/html";
+const SITE_FILES: &str = "/srv/www";
 
 impl Lowering<'_> {
     pub(super) fn runtime(&self, runtime: &RuntimeStage) -> Vec<Instruction> {

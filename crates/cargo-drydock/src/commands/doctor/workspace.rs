@@ -61,7 +61,7 @@ pub(super) fn targets(loaded: &Loaded) -> (Check, Option<BuildPlan>) {
         }
     };
     let of = |kind: TargetKind| plan.targets.iter().filter(|target| target.kind == kind).count() as u64;
-    let kinds = [(TargetKind::Service, "service"), (TargetKind::Static, "static site")];
+    let kinds = [(TargetKind::Service, "service"), (TargetKind::Cli, "command"), (TargetKind::Static, "static site")];
     let kinds = kinds.iter().filter(|(kind, _)| of(*kind) > 0).map(|(kind, noun)| count(of(*kind), noun));
     let seen = format!("{} in {}", kinds.collect::<Vec<_>>().join(" and "), count(plan.stages.len() as u64, "stage"));
     let findings = plan.warnings.iter().map(Finding::from).chain(plan.stages.iter().filter_map(outside)).collect();

@@ -233,7 +233,7 @@ fn member<'f>(path: &str, folders: &[(&str, &'f str)]) -> Option<&'f str> {
 /// Whether the file is part of the site that a static target serves.
 fn is_served(plan: &BuildPlan, stage: &StageId, path: &str) -> bool {
     let is_site = plan.stage(stage).is_some_and(|stage| matches!(stage.kind, StageKind::Static(_)));
-    is_site && path.starts_with("usr/share/nginx/html/")
+    is_site && path.starts_with("srv/www/")
 }
 
 /// The folders of the packages that the plan installs for production, from the pruned lockfile of the install that the
