@@ -57,6 +57,8 @@ pub struct Launch {
 pub(crate) enum Strength {
     /// It builds one command, which someone may run.
     Command,
+    /// It builds one command, and has a server framework.
+    Listening,
     /// It could be run: it has a server framework and a file to run.
     Weak,
     /// Something runs it.
@@ -210,13 +212,13 @@ fn from_files(package: &Package, service: &Service) -> Option<(Launch, Strength)
         Some(launch(Simple { env: IndexMap::new(), words }, package.path.clone(), because))
     };
     let manifest = package.manifest.path();
-    let strength = if service.framework.is_some() { Strength::Weak } else { Strength::Command };
+    let strength = if service.framework.is_some() { Strength::Listening } else { Strength::Command };
     if let [(name, file)] = service.bin.as_slice() {
         return Some((run(file, format!("{manifest} has the command `{name}`"))?, strength));
     }
-    let main = service.main.as_ref().filter(|_| strength == Strength::Weak)?;
+    let main = service.main.as_ref().filter(|_| strength == Strength::Listening)?;
     let named = package.manifest.text_field("main").unwrap_or("index.js");
-    Some((run(main, format!("{manifest} has `main`: `{named}`"))?, strength))
+    Some((run(main, format!("{manifest} has `main`: `{named}`"))?, Strength::Weak))
 }
 
 /// Whether running these words in an image of `package` can be what its script is for.

@@ -237,7 +237,7 @@ fn configured(
         None if target.command.is_some() => (TargetKind::Service, "the configuration gives it a command".to_owned()),
         None => match (&facts.launch, &facts.site) {
             (Some((launch, strength @ Strength::Strong)), _) | (Some((launch, strength)), None) => {
-                let kind = if *strength == Strength::Command { TargetKind::Cli } else { TargetKind::Service };
+                let kind = if *strength <= Strength::Listening { TargetKind::Cli } else { TargetKind::Service };
                 (kind, launch.because.clone())
             }
             (_, Some(site)) => (TargetKind::Static, site.why.clone()),
@@ -323,7 +323,7 @@ fn start(
     port: Option<u16>,
     found: &mut FoundTarget,
 ) -> Result<(), PlanError> {
-    if found.kind == TargetKind::Cli {
+    if found.kind == TargetKind::Cli && facts.service.framework.is_none() {
         found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
         found.env.extend(launch.env.clone());
         found.port = port;
@@ -398,12 +398,10 @@ fn infer(
                 inferred.insert(member, (TargetKind::Static, site.why.clone()));
                 continue;
             }
-            (Some((launch, Strength::Weak)), None, None) => {
+            (Some((launch, strength @ (Strength::Weak | Strength::Listening))), None, None) => {
                 let framework = facts.service.framework.as_deref().unwrap_or("a server framework");
-                inferred.insert(
-                    member,
-                    (TargetKind::Service, format!("it depends on {framework}, and {}", launch.because)),
-                );
+                let kind = if *strength == Strength::Listening { TargetKind::Cli } else { TargetKind::Service };
+                inferred.insert(member, (kind, format!("it depends on {framework}, and {}", launch.because)));
                 continue;
             }
             (_, _, Some(library)) => library,
@@ -416,11 +414,11 @@ fn infer(
         others.insert(members.name(member).clone(), why_not);
     }
     // Beside services and sites a command is a tool; in a workspace of nothing but commands they are what is wanted.
-    if inferred.is_empty() && claimed.is_empty() {
+    if inferred.values().all(|(kind, _)| *kind == TargetKind::Cli) && claimed.is_empty() {
         for member in commands.keys() {
             others.remove(members.name(*member).as_str());
         }
-        return commands;
+        inferred.extend(commands);
     }
     inferred
 }
