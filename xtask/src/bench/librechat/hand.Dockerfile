@@ -21,12 +21,15 @@ RUN npm run build
 
 FROM deps-server AS build-data-schemas
 WORKDIR /app/packages/data-schemas
+COPY packages/data-provider/package.json /app/packages/data-provider/
 COPY --from=build-data-provider /app/packages/data-provider/dist /app/packages/data-provider/dist
 COPY packages/data-schemas ./
 RUN npm run build
 
 FROM deps-server AS build-api
 WORKDIR /app/packages/api
+COPY packages/data-provider/package.json /app/packages/data-provider/
+COPY packages/data-schemas/package.json /app/packages/data-schemas/
 COPY --from=build-data-provider /app/packages/data-provider/dist /app/packages/data-provider/dist
 COPY --from=build-data-schemas /app/packages/data-schemas/dist /app/packages/data-schemas/dist
 COPY packages/api ./
@@ -34,6 +37,7 @@ RUN npm run build
 
 FROM deps-client AS build-client-package
 WORKDIR /app/packages/client
+COPY packages/data-provider/package.json /app/packages/data-provider/
 COPY --from=build-data-provider /app/packages/data-provider/dist /app/packages/data-provider/dist
 COPY packages/client ./
 RUN npm run build
@@ -41,7 +45,8 @@ RUN npm run build
 FROM deps-client AS build-client
 WORKDIR /app/client
 COPY packages/client/src /app/packages/client/src
-COPY packages/client/tailwind.preset.cjs /app/packages/client/
+COPY packages/client/package.json packages/client/tailwind.preset.cjs /app/packages/client/
+COPY packages/data-provider/package.json /app/packages/data-provider/
 COPY --from=build-data-provider /app/packages/data-provider/dist /app/packages/data-provider/dist
 COPY --from=build-client-package /app/packages/client/dist /app/packages/client/dist
 COPY client ./
