@@ -14,6 +14,8 @@ mod npm;
 mod registry;
 mod relay;
 
+#[cfg(feature = "buildkitd-tests")]
+mod buildkitd;
 mod check;
 mod dev;
 mod doctor;

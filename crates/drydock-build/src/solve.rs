@@ -108,7 +108,8 @@ fn frontend_attributes(run: &BuildRequest, target: &TargetRequest) -> HashMap<St
     for (key, value) in labels {
         set(&format!("label:{key}"), value.clone());
     }
-    for (kind, parameters) in attestations {
+    // They belong to what is exported; a solve for the cache alone would make them for nobody.
+    for (kind, parameters) in attestations.iter().filter(|_| target.output != Output::CacheOnly) {
         set(&format!("attest:{kind}"), parameters.clone());
     }
     if !platforms.is_empty() {

@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// How often to build cold
     #[arg(long, default_value_t = 1, requires = "prune")]
     cold: usize,
+    /// Only build cold
+    #[arg(long, requires = "prune")]
+    without_edits: bool,
 }
 
 /// Who builds.
@@ -90,6 +93,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         for _ in 0..args.cold {
             row("cold", &bench.each(|| prune(&bench.engine))?);
         }
+    }
+    if args.without_edits {
+        return Ok(fs::remove_dir_all(&bench.root)?);
     }
     // Whichever built last left its cache; the first pass of each makes all warm.
     bench.each(|| Ok(()))?;

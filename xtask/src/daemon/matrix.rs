@@ -1,6 +1,7 @@
 //! `cargo xtask daemon check`: the driver's tests on every Docker that Debian's packages give.
 
 use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +10,7 @@ use super::beside::{Beside, Store};
 use super::packages::Source;
 use crate::host::{self, Distribution, Family};
 use crate::state::StateDir;
-use crate::test;
+use crate::{images, test};
 
 /// Newest first. Containerd's store is only tried where it is what Docker recommends.
 const DAEMONS: [(Source, Store); 4] = [
@@ -51,6 +52,22 @@ pub(super) fn check(state: &StateDir, only: Option<Source>) -> Result<()> {
         bail!("not all tests passed on all daemons");
     }
     Ok(())
+}
+
+/// Builds an example on a `buildkitd` that runs for as long. Docker is there to hand it base images and to start what
+/// came out.
+pub(super) fn check_buildkitd(state: &StateDir, program: &Path) -> Result<()> {
+    let program = fs_err::canonicalize(program)?;
+    host::ensure_programs(&[("runc", "runc")])?;
+    let engine = super::up(state)?.engine;
+    images::ensure(&engine, state)?;
+    let version = host::run_quiet(Command::new(&program).arg("--version"))?;
+    eprintln!("=== {}", version.trim());
+    let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    engine.set_environment(&mut cargo);
+    cargo.current_dir(test::root()).env("DRYDOCK_BUILDKITD", program);
+    cargo.args(["test", "--package", "cargo-drydock", "--features", "cargo-drydock/buildkitd-tests"]);
+    host::run(cargo.args(["--test", "docker", "--", "buildkitd::"]))
 }
 
 fn one(state: &StateDir, source: Source, store: Store) -> Result<Row> {

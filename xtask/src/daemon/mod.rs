@@ -62,6 +62,9 @@ enum Verb {
         /// Only on those of this source
         #[arg(long)]
         from: Option<Source>,
+        /// Instead, build an example on this program of a release of BuildKit
+        #[arg(long, value_name = "FILE", conflicts_with = "from")]
+        buildkitd: Option<PathBuf>,
     },
     /// Say which daemon answers, and where ours keeps its things
     Status,
@@ -82,20 +85,20 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let state = StateDir::locate()?;
-    match args.verb {
+    match &args.verb {
         Verb::Up { from, own } => {
-            let engine = up_with(&state, from, own)?.engine;
+            let engine = up_with(&state, *from, *own)?.engine;
             println!("{}", export_line(&engine));
         }
         Verb::Fetch { from } => {
             let _lock = state.lock("up")?;
-            println!("{}", unpacked(&state, from)?.root.display());
+            println!("{}", unpacked(&state, *from)?.root.display());
         }
         Verb::Down { purge } => {
             if !down(&state)? {
                 eprintln!("no daemon of ours runs");
             }
-            if purge {
+            if *purge {
                 unmount_below(&state)?;
                 let mut remove = host::as_root("rm")?;
                 remove.args(["--recursive", "--force", "--one-file-system"]).arg(state.path());
@@ -104,7 +107,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
         Verb::Env => println!("{}", export_line(&Engine::find(&state)?)),
-        Verb::Check { from } => matrix::check(&state, from)?,
+        Verb::Check { buildkitd: Some(program), .. } => matrix::check_buildkitd(&state, program)?,
+        Verb::Check { from, buildkitd: None } => matrix::check(&state, *from)?,
         Verb::Status => status(&state)?,
     }
     Ok(())

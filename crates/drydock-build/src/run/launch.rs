@@ -113,7 +113,6 @@ impl Launch {
             stage: stage.clone(),
             tags: Vec::new(),
             cache_to: Vec::new(),
-            attestations: BTreeMap::new(),
             output: Output::CacheOnly,
             ..target.clone()
         };

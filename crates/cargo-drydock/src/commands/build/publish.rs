@@ -60,9 +60,6 @@ pub(super) fn fit(request: &mut BuildRequest, wish: &Wish, builder: &Builder, fo
     let Wish::Images(images) = wish else { return };
     for target in &mut request.targets {
         target.output = images.first_output(builder.info().kind, target.name.as_str(), folder);
-        if target.output == Output::CacheOnly {
-            target.attestations.clear();
-        }
     }
 }
 
