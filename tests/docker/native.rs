@@ -96,7 +96,8 @@ fn tools_are_installed_only_where_something_is_compiled() {
     let fixture = service();
     let dockerfile = |target: &str| run(&fixture, &["dockerfile", target], 0).stdout;
     assert!(dockerfile("api").contains("apt-get install --yes --no-install-recommends g++ make python3"));
-    assert!(!dockerfile("plain").contains("apt-get"));
+    // The init of a service comes from packages too.
+    assert!(!dockerfile("plain").contains("g++"));
     fixture.write("drydock.toml", "[workspace]\nimage = \"node:22-alpine\"\n");
     assert!(dockerfile("api").contains("apk add --update-cache --cache-dir=/var/cache/apk g++ make python3"));
 }

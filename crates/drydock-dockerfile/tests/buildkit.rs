@@ -16,7 +16,7 @@ use drydock_dockerfile::syntax::{
     Stage, StageName, Syntax, Variable,
 };
 use drydock_dockerfile::{ignore_file, validate, written};
-use drydock_plan::{BuildPlan, WorkspacePath};
+use drydock_plan::{BuildPlan, ImageRef, StageKind, WorkspacePath};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -340,7 +340,13 @@ fn plain_docker_sees_exactly_the_planned_context() {
 
 #[test]
 fn the_linter_finds_nothing() {
-    let plan = chat();
+    let mut plan = chat();
+    for stage in &mut plan.stages {
+        // The linter asks for images, and nobody need be able to pull this one.
+        if let StageKind::Image(image) = &mut stage.kind {
+            *image = ImageRef::new("debian:bookworm-slim");
+        }
+    }
     let root = TempDir::new().unwrap();
     for file in &plan.context {
         write(root.path(), file.path.as_str(), "");

@@ -297,6 +297,13 @@ fn timed(command: &mut Command) -> Result<(Duration, String)> {
     Ok((time, log))
 }
 
+/// Empties the build cache, and removes the images of earlier builds: drydock knows one that it would build again.
 fn prune(engine: &Engine) -> Result<()> {
+    for who in Who::ALL {
+        let found = host::run_quiet(engine.docker().args(["image", "ls", "--quiet", who.tag()]))?;
+        if !found.trim().is_empty() {
+            host::run_quiet(engine.docker().args(["image", "rm", "--force", who.tag()]))?;
+        }
+    }
     host::run_quiet(engine.docker().args(["builder", "prune", "--all", "--force"])).map(drop)
 }
