@@ -32,7 +32,9 @@ fn workspace(settings: &str) -> Fixture {
     fixture.write("package.json", r#"{ "name": "gates", "private": true, "workspaces": ["*"] }"#);
     let lock = json!({ "name": "gates", "lockfileVersion": 3, "requires": true, "packages": packages });
     fixture.write("package-lock.json", &lock.to_string());
-    // New to the daemon each time.
+    // New to the daemon each time, its installs too: of two builds of one stage at once, BuildKit gives one the output
+    // of the other and calls it cached.
+    fixture.write(".npmrc", &format!("; {}\n", nonce()));
     fixture.write(
         "lib/build.js",
         &format!(

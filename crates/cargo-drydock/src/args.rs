@@ -367,18 +367,8 @@ pub(crate) struct BuildArgs {
     /// Let the image's npm judge each install in a step of its own (`npm ci --dry-run`) before it installs
     #[arg(long)]
     pub(crate) verify_install: bool,
-    /// A build argument; without a value it is taken from the environment. Can be given several times
-    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
-    pub(crate) arguments: Vec<String>,
-    /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
-    #[arg(long = "secret", value_name = "SECRET")]
-    pub(crate) secrets: Vec<String>,
-    /// An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
-    #[arg(long, value_name = "AGENT")]
-    pub(crate) ssh: Vec<String>,
-    /// The network of steps
-    #[arg(long, value_enum, value_name = "NETWORK", default_value_t, hide_default_value = true)]
-    pub(crate) network: NetworkMode,
+    #[command(flatten)]
+    pub(crate) steps: StepArgs,
     /// Build for these platforms, like `linux/amd64,linux/arm64` [default: the daemon's own]
     #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platforms: Vec<String>,
@@ -404,6 +394,23 @@ pub(crate) struct BuildArgs {
     pub(crate) image: ImageArgs,
 }
 
+/// What the steps of a build are given.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StepArgs {
+    /// A build argument; without a value it is taken from the environment. Can be given several times
+    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
+    pub(crate) arguments: Vec<String>,
+    /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
+    #[arg(long = "secret", value_name = "SECRET")]
+    pub(crate) secrets: Vec<String>,
+    /// An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) ssh: Vec<String>,
+    /// The network of steps
+    #[arg(long, value_enum, value_name = "NETWORK", default_value_t, hide_default_value = true)]
+    pub(crate) network: NetworkMode,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Packages, by their name or their target's, or filters: `api...`, `...^lib`, `./services/*`, `[main]`, `!name`
@@ -422,18 +429,8 @@ pub(crate) struct CheckArgs {
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// A build argument; without a value it is taken from the environment. Can be given several times
-    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
-    pub(crate) arguments: Vec<String>,
-    /// A secret that steps may read: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`. Can be given several times
-    #[arg(long = "secret", value_name = "SECRET")]
-    pub(crate) secrets: Vec<String>,
-    /// An ssh agent that installs may use: `default`, or `ID=SOCKET`. Can be given several times
-    #[arg(long, value_name = "AGENT")]
-    pub(crate) ssh: Vec<String>,
-    /// The network of steps
-    #[arg(long, value_enum, value_name = "NETWORK", default_value_t, hide_default_value = true)]
-    pub(crate) network: NetworkMode,
+    #[command(flatten)]
+    pub(crate) steps: StepArgs,
     /// Where to run them: the address of a Docker daemon or a `buildkitd` [default: as `docker` finds it]. Can be given
     /// several times: then checks are spread over them
     #[arg(long = "builder", value_name = "ADDRESS")]
@@ -455,10 +452,7 @@ impl CheckArgs {
             keep_going: !self.fail_fast,
             fail_fast: self.fail_fast,
             no_cache: self.no_cache,
-            arguments: self.arguments.clone(),
-            secrets: self.secrets.clone(),
-            ssh: self.ssh.clone(),
-            network: self.network,
+            steps: self.steps.clone(),
             builders: self.builders.clone(),
             progress: self.progress,
             format: self.format,

@@ -202,13 +202,8 @@ impl StageFingerprint {
 
 /// The images that the stages of a plan begin with, each once.
 pub fn base_images(plan: &BuildPlan) -> Vec<ImageRef> {
-    let images = plan.stages.iter().filter_map(|stage| match &stage.kind {
-        StageKind::Image(image) => Some(image.clone()),
-        StageKind::Base(base) => base.image.clone(),
-        StageKind::Static(site) => Some(site.image.clone()),
-        _ => None,
-    });
-    images.collect::<BTreeSet<_>>().into_iter().collect()
+    let images: BTreeSet<&ImageRef> = plan.stages.iter().filter_map(drydock_plan::Stage::image).collect();
+    images.into_iter().cloned().collect()
 }
 
 /// The steps of one stage, each on the one before it.

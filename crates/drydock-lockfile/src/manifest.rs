@@ -157,6 +157,11 @@ impl Manifest {
         self.field("scripts")?.get(name)?.as_str()
     }
 
+    /// The names of all scripts, in the file's order.
+    pub fn scripts(&self) -> impl Iterator<Item = &str> {
+        self.field("scripts").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
     /// The entries of one dependency map, in the file's order; entries that are not strings are skipped.
     pub fn dependencies(&self, kind: DependencyKind) -> impl Iterator<Item = (&str, &str)> {
         let map = self.field(kind.field()).and_then(Value::as_object);

@@ -145,16 +145,8 @@ impl Planner<'_> {
 
     /// Adds what the build of `member` reads outside its folder: by the settings, by its configuration files.
     pub(crate) fn elsewhere(&mut self, member: Member, reads: &mut BTreeSet<WorkspacePath>) -> Result<(), PlanError> {
-        for path in &self.settings.root_files {
-            self.context.add_configured(path, || "workspace.root-files".to_owned())?;
-            reads.insert(path.clone());
-        }
-        let name = self.members.name(member);
+        reads.extend(self.context.add_root_files(self.settings, self.members.name(member))?);
         let configured = self.members.settings(member).map(|settings| &settings.root_files);
-        for path in configured.into_iter().flatten() {
-            self.context.add_configured(path, || format!("package.{}.root-files", key_part(name.as_str())))?;
-            reads.insert(path.clone());
-        }
         let found = self.facts[&member].reads.clone();
         self.warnings.extend(found.warnings);
         for read in found.root_files {

@@ -8,7 +8,7 @@ use drydock_lockfile::{PrunedInstall, WorkspacePath};
 use crate::error::PlanError;
 use crate::installs::{Group, Groups};
 use crate::lifecycle;
-use crate::members::{Member, Members, key_part, scripts};
+use crate::members::{Member, Members, key_part};
 use crate::model::{BuildStage, CheckStage, GateStage, Stage, StageId, StageKind, TargetName};
 use crate::names::{Names, short_names};
 use crate::plan::Planner;
@@ -71,7 +71,7 @@ pub(crate) fn configured(settings: &Settings) -> BTreeMap<String, String> {
 
 /// Fails when a name is no script of any package: it is misspelt, and nothing would be checked.
 pub(crate) fn known(members: &Members<'_>, names: &BTreeMap<String, String>) -> Result<(), PlanError> {
-    let all = || (0..members.len()).flat_map(|member| scripts(members.package(member)));
+    let all = || (0..members.len()).flat_map(|member| members.package(member).manifest.scripts());
     match names.iter().find(|(name, _)| !all().any(|script| script == *name)) {
         None => Ok(()),
         Some((name, key)) => Err(PlanError::UnknownCheck {

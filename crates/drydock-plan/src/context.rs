@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drydock_lockfile::WorkspacePath;
+use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_workspace::{PackageFiles, SourceFile, SourceFiles, SourceKind};
 
 use crate::error::PlanError;
+use crate::members::key_part;
 use crate::model::{ContextContent, ContextFile};
+use crate::settings::Settings;
 
 /// Collects the files of a plan. Each is there once, whoever asks for it.
 pub(crate) struct Context<'a> {
@@ -46,6 +48,22 @@ impl<'a> Context<'a> {
         }
         let withheld = self.look_up(path)?.withheld.iter().any(|file| file.path == *path);
         Err(PlanError::FileMissing { key: key(), path: path.clone(), withheld })
+    }
+
+    /// Adds the files that the settings say the build of a package reads outside its folder, and gives their paths.
+    pub(crate) fn add_root_files(
+        &mut self,
+        settings: &Settings,
+        package: &PackageName,
+    ) -> Result<Vec<WorkspacePath>, PlanError> {
+        for path in &settings.root_files {
+            self.add_configured(path, || "workspace.root-files".to_owned())?;
+        }
+        let own = settings.packages.get(package).map_or(&[][..], |package| &package.root_files);
+        for path in own {
+            self.add_configured(path, || format!("package.{}.root-files", key_part(package.as_str())))?;
+        }
+        Ok(settings.root_files.iter().chain(own).cloned().collect())
     }
 
     /// Adds files of the tree.

@@ -5,7 +5,7 @@ use drydock_workspace::inspect::Service;
 use drydock_workspace::{Package, PackageManager, Workspace};
 use indexmap::IndexMap;
 
-use crate::members::{Members, scripts};
+use crate::members::Members;
 use crate::script::{self, Nature, Script, Simple};
 
 /// The scripts that start something, most telling first.
@@ -179,7 +179,7 @@ fn from_root_scripts(workspace: &Workspace, members: &Members<'_>, package: &Pac
         let says_run = ["start", "serve", "server", "backend", "prod", "api", "worker", "run"];
         !upkeep && name.split([':', '-', '_', '.']).any(|part| says_run.contains(&part))
     };
-    let names = ROOT_SCRIPTS.into_iter().chain(scripts(root).filter(|name| telling(name)));
+    let names = ROOT_SCRIPTS.into_iter().chain(root.manifest.scripts().filter(|name| telling(name)));
     names.into_iter().find_map(|name| {
         let (Script::Simple(simple), _) = script::follow(name, &|name| root.script(name))? else { return None };
         let index = script::node_entry(&simple.words)?;

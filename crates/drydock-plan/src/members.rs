@@ -261,7 +261,7 @@ impl<'a> Members<'a> {
                     key: format!("package.{}.build", key_part(package.name.as_str())),
                     package: package.name.clone(),
                     script: script.clone(),
-                    closest: closest(script, scripts(package)).map(str::to_owned),
+                    closest: closest(script, package.manifest.scripts()).map(str::to_owned),
                     snippet: Box::new(package.manifest.snippet(&["scripts"], "its scripts")),
                 });
             }
@@ -282,7 +282,7 @@ fn much_like_build(package: &Package) -> Option<&str> {
     let known = ["build:prod", "build:production", "build:ts", "compile", "bundle"];
     let for_people = ["watch", "dev", "docker", "docs", "storybook", "test"];
     known.into_iter().find(|name| package.script(name).is_some()).or_else(|| {
-        scripts(package).find(|name| {
+        package.manifest.scripts().find(|name| {
             let kind = name.strip_prefix("build:");
             kind.is_some_and(|kind| !kind.split([':', '-']).any(|part| for_people.contains(&part)))
         })
@@ -311,14 +311,6 @@ fn missing_file(package: &Package, workspace: &Workspace) -> Result<Option<Strin
         }
     }
     Ok(None)
-}
-
-/// The names of a package's scripts.
-pub(crate) fn scripts(package: &Package) -> impl Iterator<Item = &str> {
-    package.manifest.field("scripts").and_then(|scripts| scripts.as_object()).into_iter().flatten().map(|(name, _)| {
-        let name: &str = name;
-        name
-    })
 }
 
 /// A key of the settings as TOML writes it in a dotted path.

@@ -491,6 +491,16 @@ impl BuildPlan {
 }
 
 impl Stage {
+    /// The image this one begins with, where it begins with no other stage.
+    pub fn image(&self) -> Option<&ImageRef> {
+        match &self.kind {
+            StageKind::Image(image) => Some(image),
+            StageKind::Base(base) => base.image.as_ref(),
+            StageKind::Static(site) => Some(&site.image),
+            _ => None,
+        }
+    }
+
     /// The stages this one begins with or copies from, sorted.
     pub fn needs(&self) -> BTreeSet<&StageId> {
         match &self.kind {

@@ -17,7 +17,6 @@ use crate::context::Context;
 use crate::error::PlanError;
 use crate::input::InstallInput;
 use crate::installs::root_dependencies;
-use crate::members::key_part;
 use crate::model::{ContextContent, ContextFile};
 use crate::plan::check_root_dependencies;
 use crate::settings::Settings;
@@ -99,13 +98,8 @@ pub fn subset(
             context.add_path(&read.path)?;
         }
     }
-    for path in &settings.root_files {
-        context.add_configured(path, || "workspace.root-files".to_owned())?;
-    }
-    for name in kept.iter().map(|member| &member.name) {
-        for path in settings.packages.get(name).into_iter().flat_map(|settings| &settings.root_files) {
-            context.add_configured(path, || format!("package.{}.root-files", key_part(name.as_str())))?;
-        }
+    for member in &kept {
+        context.add_root_files(settings, &member.name)?;
     }
     let root_files = ROOT_FILES.iter().map(|name| WorkspacePath::new(name).expect("a plain name is a path"));
     for path in root_files.chain(pruned.tree_files.iter().cloned()).chain(pruned.optional_tree_files.iter().cloned()) {

@@ -104,11 +104,10 @@ fn expand(manifest: &Manifest, pattern: &str) -> Vec<String> {
     match pattern.split_once('*') {
         None => manifest.script(pattern).map(|_| vec![pattern.to_owned()]).unwrap_or_default(),
         Some((before, after)) => {
-            let scripts = manifest.field("scripts").and_then(serde_json::Value::as_object);
-            let fits = |name: &&String| {
+            let fits = |name: &&str| {
                 name.strip_prefix(before).is_some_and(|rest| rest.ends_with(after.trim_start_matches('*')))
             };
-            scripts.into_iter().flat_map(|scripts| scripts.keys().filter(fits).cloned()).collect()
+            manifest.scripts().filter(fits).map(str::to_owned).collect()
         }
     }
 }

@@ -148,19 +148,25 @@ impl Bench {
             Who::Own => self.by_docker(who, OWN_DOCKERFILE),
             Who::Hand => {
                 // The pruned lockfiles that it copies. That time is not counted.
-                let generated = self.root.join(".drydock");
-                if generated.exists() {
-                    fs::remove_dir_all(&generated)?;
-                }
-                let mut generate = Command::new(&self.program);
-                generate.current_dir(&self.root).args(["drydock", "dockerfile", "api", "--out-dir", ".drydock"]);
-                host::run_quiet(&mut generate)?;
+                let generated = self.generate()?;
                 let built = self.by_docker(who, ".git/Dockerfile.hand");
                 fs::remove_dir_all(&generated)?;
                 built
             }
             Who::Drydock => self.by_drydock(),
         }
+    }
+
+    /// Writes the Dockerfile and what belongs to it to a folder of the tree.
+    fn generate(&self) -> Result<PathBuf> {
+        let folder = self.root.join(".drydock");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let mut generate = Command::new(&self.program);
+        generate.current_dir(&self.root).args(["drydock", "dockerfile", "api", "--out-dir", ".drydock"]);
+        host::run_quiet(&mut generate)?;
+        Ok(folder)
     }
 
     fn by_docker(&self, who: Who, dockerfile: &str) -> Result<Built> {
@@ -224,7 +230,7 @@ impl Bench {
         let [own, hand, ours] = installed;
         let (own, hand, ours) = (own?, hand?, ours?);
         println!("packages in node_modules: {}, {} and {}", own.len(), hand.len(), ours.len());
-        let closure = image::closure(&self.program, &self.root)?;
+        let closure = image::closure(&self.generate()?)?;
         let foreign: Vec<&String> = ours.iter().filter(|path| !image::within(&closure, path)).collect();
         ensure!(foreign.is_empty(), "not of the production closure: {foreign:?}");
         println!("every one of drydock's is of the production closure, which has {} entries", closure.len());

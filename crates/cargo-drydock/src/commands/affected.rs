@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use drydock_diagnostics::Warning;
 use drydock_dockerfile::{Cause, Fingerprint, StageChange, compare};
 use drydock_plan::{PackageName, TargetName};
 use serde_json::{Value, json};
@@ -118,9 +117,7 @@ impl Affected {
             Ok(before) => before,
             Err(Failure::Diagnosed(errors)) => {
                 let why = errors.first().map(ToString::to_string).unwrap_or_default();
-                let message =
-                    format!("the workspace at {} has no plan: every target counts as affected", base.commit.short());
-                shell.warn(&Warning::new("base-unreadable", message).with_help(format!("there it says: {why}")));
+                shell.warn(&base.has_no_plan(&why, "every target"));
                 return Self::everything(loaded, Some(&base.revision), Some(&base), &Reason::Unreadable(why));
             }
             Err(other) => return Err(other),

@@ -9,6 +9,7 @@ mod publish;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use drydock_build::{
@@ -203,13 +204,9 @@ async fn build(
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
     let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let mut request = prepared.request.clone();
+    let mut requests = each_asked(&mut request, &fleet, &prepared.wish, folder.path());
     // Labels are about to be made of these.
     request.expected.clone_from(&content);
-    // What each builder would be asked, if it were asked for all.
-    let mut requests: Vec<BuildRequest> = fleet.builders().iter().map(|_| request.clone()).collect();
-    for (request, builder) in requests.iter_mut().zip(fleet.builders()) {
-        publish::fit(request, &prepared.wish, builder, folder.path());
-    }
     let registries = Registries::of(fleet.builders());
     let search = Search { fleet: &fleet, registries: &registries, plan, content: &content, wish: &prepared.wish };
     let (known, warning) = watch.idly(search.label(&mut requests)).await??;
@@ -284,6 +281,20 @@ async fn build(
     let why = explain::why(&outcome, &found, &prepared.reasons, prediction.as_ref());
     let explained = prediction.filter(|_| args.explain).map(|all| all.confirm(&watch.observed, args.no_cache));
     Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default(), times })
+}
+
+/// What each builder would be asked, if it were asked for all: without the files, which are the same for all of them,
+/// and are many.
+fn each_asked(request: &mut BuildRequest, fleet: &Fleet, wish: &Wish, folder: &Path) -> Vec<BuildRequest> {
+    let files = std::mem::take(&mut request.context);
+    let requests = fleet.builders().iter().map(|builder| {
+        let mut request = request.clone();
+        publish::fit(&mut request, wish, builder, folder);
+        request
+    });
+    let requests = requests.collect();
+    request.context = files;
+    requests
 }
 
 /// Fails when an image is bigger than it may be.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drydock_diagnostics::{Category, Diagnose, Warning, closest};
+use drydock_diagnostics::{Category, Diagnose, closest};
 use drydock_plan::{BuildPlan, CHECKS, PackageName, TargetName, plan_checks};
 
 use super::build;
@@ -84,7 +84,8 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs, shell: &mut Shell) -> R
 /// What to check: as asked, else what packages usually have and what images wait for.
 fn names(loaded: &Loaded, only: &[String]) -> Result<Vec<String>, CheckError> {
     let settings = &loaded.config.settings;
-    let scripts: BTreeSet<&str> = loaded.workspace.packages.iter().flat_map(scripts_of).collect();
+    let scripts: BTreeSet<&str> =
+        loaded.workspace.packages.iter().flat_map(|package| package.manifest.scripts()).collect();
     if let Some(name) = only.iter().find(|name| !scripts.contains(name.as_str())) {
         let closest = closest(name, scripts.iter().copied()).map(str::to_owned);
         return Err(CheckError::Unknown { name: name.clone(), closest });
@@ -96,14 +97,6 @@ fn names(loaded: &Loaded, only: &[String]) -> Result<Vec<String>, CheckError> {
     let configured = settings.checks.iter().chain(of_targets).map(String::as_str);
     let all: BTreeSet<&str> = CHECKS.into_iter().chain(configured).collect();
     Ok(all.into_iter().map(str::to_owned).collect())
-}
-
-fn scripts_of(package: &drydock_workspace::Package) -> impl Iterator<Item = &str> {
-    let scripts = package.manifest.field("scripts").and_then(|scripts| scripts.as_object());
-    scripts.into_iter().flatten().map(|(name, _)| {
-        let name: &str = name;
-        name
-    })
 }
 
 fn planned(loaded: &Loaded, packages: &BTreeSet<PackageName>, names: &[String]) -> Result<BuildPlan, Failure> {
@@ -130,9 +123,7 @@ fn affected(
         Ok(before) => before,
         Err(Failure::Diagnosed(errors)) => {
             let why = errors.first().map(ToString::to_string).unwrap_or_default();
-            let message =
-                format!("the workspace at {} has no plan: every check counts as affected", base.commit.short());
-            shell.warn(&Warning::new("base-unreadable", message).with_help(format!("there it says: {why}")));
+            shell.warn(&base.has_no_plan(&why, "every check"));
             return Ok(None);
         }
         Err(other) => return Err(other),

@@ -2,7 +2,7 @@
 
 pub(super) mod images;
 mod outputs;
-pub(super) mod values;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -93,7 +93,7 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     validate(plan)?;
     let configured = &loaded.config.images;
-    let build_args = values::build_arguments(&args.arguments)?;
+    let build_args = values::build_arguments(&args.steps.arguments)?;
     let facts = Facts::new(loaded, plan).with(build_args.clone(), values::platforms(&args.platforms)?);
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     let tags = tags::of_targets(&facts, configured, &args.image.tags, &names).map_err(Failure::all)?;
@@ -106,7 +106,7 @@ pub(super) fn prepare(
         outputs::check_file(file.as_std_path())?;
     }
     shell.warn_all(&unused_arguments(plan, &build_args));
-    let secrets = secrets(loaded, plan, &args.secrets)?;
+    let secrets = secrets(loaded, plan, &args.steps.secrets)?;
     shell.warn_all(&unset_variables(plan, &secrets));
     let dockerfile = lower(plan, &generated_directory()).to_string();
     let request = BuildRequest {
@@ -117,13 +117,13 @@ pub(super) fn prepare(
         keep_going: args.keep_going,
         no_cache: if args.no_cache { NoCache::Everything } else { NoCache::Nothing },
         pull: if args.pull { Pull::Always } else { Pull::Missing },
-        network: match args.network {
+        network: match args.steps.network {
             NetworkMode::Default => Network::Default,
             NetworkMode::Host => Network::Host,
             NetworkMode::None => Network::None,
         },
         secrets,
-        ssh: args.ssh.iter().map(|argument| values::ssh(argument)).collect::<Result<_, _>>()?,
+        ssh: args.steps.ssh.iter().map(|argument| values::ssh(argument)).collect::<Result<_, _>>()?,
         shared_key: shared_key(loaded),
         raw_status: progress == ProgressMode::Rawjson,
         internal: true,
@@ -148,7 +148,7 @@ fn targets(
 ) -> Result<Vec<TargetRequest>, Failure> {
     let configured = &loaded.config.images;
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
-    let build_args = values::build_arguments(&args.arguments)?;
+    let build_args = values::build_arguments(&args.steps.arguments)?;
     let given_labels = values::pairs(&args.image.labels, "a label", "label")?;
     let given_annotations = values::pairs(&args.image.annotations, "an annotation", "annotation")?;
     let attestations = values::attestations(args.image.provenance.as_deref(), args.image.sbom.as_deref())?;

@@ -100,9 +100,23 @@ impl Base {
         Ok(Ok(Self { revision, commit, changed, tree }))
     }
 
-    /// The workspace as the commit has it.
+    /// The workspace as the commit has it, planned as it was configured then.
     pub(super) fn state(&self, loaded: &Loaded) -> Result<State, Failure> {
-        at_commit(loaded, &self.tree)
+        let config = loaded.config.in_tree(&loaded.root, &*self.tree).map_err(Failure::all)?;
+        let (workspace, plan) = planned(Arc::clone(&self.tree) as Arc<dyn Tree>, &config)?;
+        let fingerprints = self.fingerprints_then(&plan);
+        Ok(State { workspace: Arc::new(workspace), plan, fingerprints })
+    }
+
+    /// That the commit's state has no plan, and what counts as affected for it: `every target`.
+    pub(super) fn has_no_plan(&self, why: &str, everything: &str) -> Warning {
+        let message = format!("the workspace at {} has no plan: {everything} counts as affected", self.commit.short());
+        Warning::new("base-unreadable", message).with_help(format!("there it says: {why}"))
+    }
+
+    /// The fingerprints of a plan of the commit.
+    fn fingerprints_then(&self, plan: &BuildPlan) -> Fingerprints {
+        Fingerprints::new(plan, &Surroundings::default(), |file| of_file(self.tree.object(&file.path), file))
     }
 
     /// The fingerprints of a plan of the work tree, in the terms of the commit's.
@@ -118,8 +132,7 @@ impl Base {
         let packages = workspace.packages.iter().map(|package| package.name.clone()).collect();
         let plan = drydock_plan::plan_checks(&workspace, &graph, &config.settings, &packages, names)?;
         validate(&plan)?;
-        let content = |file: &ContextFile| of_file(self.tree.object(&file.path), file);
-        Ok(Fingerprints::new(&plan, &Surroundings::default(), content))
+        Ok(self.fingerprints_then(&plan))
     }
 
     /// What a file of the work tree holds, in the terms of the commit's: the object's name where git knows that it is
@@ -134,15 +147,6 @@ impl Base {
         let same = |_: &&str| self.tree.read(&file.path).ok().flatten().is_some_and(|before| before == bytes);
         known.filter(same).map_or_else(|| digest("bytes", &bytes), of_object)
     }
-}
-
-/// A commit's workspace, planned as it was configured then.
-fn at_commit(loaded: &Loaded, tree: &Arc<GitTree>) -> Result<State, Failure> {
-    let config = loaded.config.in_tree(&loaded.root, &**tree).map_err(Failure::all)?;
-    let (workspace, plan) = planned(Arc::clone(tree) as Arc<dyn Tree>, &config)?;
-    let content = |file: &ContextFile| of_file(tree.object(&file.path), file);
-    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), content);
-    Ok(State { workspace: Arc::new(workspace), plan, fingerprints })
 }
 
 /// What a file of a commit holds, in terms that compare with those of another commit.
@@ -172,8 +176,7 @@ pub(super) fn both(
     let plan = now?;
     shell.warn_all(&plan.warnings);
     validate(&plan)?;
-    let tree = &*loaded.workspace.tree;
-    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), |file| base.content_now(tree, file));
+    let fingerprints = base.fingerprints_now(loaded, &plan);
     Ok((State { workspace: Arc::clone(&loaded.workspace), plan, fingerprints }, before))
 }
 

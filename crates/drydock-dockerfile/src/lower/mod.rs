@@ -362,13 +362,7 @@ fn own_place(path: &WorkspacePath) -> String {
 fn image_arguments(plan: &BuildPlan) -> IndexMap<&ImageRef, Variable> {
     let mut uses: IndexMap<&ImageRef, usize> = IndexMap::new();
     for stage in &plan.stages {
-        let image = match &stage.kind {
-            StageKind::Image(image) => Some(image),
-            StageKind::Base(base) => base.image.as_ref(),
-            StageKind::Static(site) => Some(&site.image),
-            _ => None,
-        };
-        if let Some(image) = image {
+        if let Some(image) = stage.image() {
             *uses.entry(image).or_default() += 1;
         }
     }

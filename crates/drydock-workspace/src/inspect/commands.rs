@@ -59,8 +59,7 @@ pub(crate) fn build_script_of(package: &Package) -> Option<&str> {
     if package.script("build").is_some() {
         return Some("build");
     }
-    let scripts = package.manifest.field("scripts").and_then(serde_json::Value::as_object)?;
-    let names = || scripts.keys().map(String::as_str).filter(|name| package.script(name).is_some());
+    let names = || package.manifest.scripts().filter(|name| package.script(name).is_some());
     ["build:prod", "build:production", "build:ts", "compile", "bundle", "dist"]
         .into_iter()
         .find(|name| package.script(name).is_some())

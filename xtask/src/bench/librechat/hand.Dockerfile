@@ -52,7 +52,14 @@ COPY --from=build-client-package /app/packages/client/dist /app/packages/client/
 COPY client ./
 RUN npm run build
 
-FROM base AS prod-deps
+FROM base AS runtime
+RUN --mount=type=cache,id=hand-apt,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,id=hand-apt-lists,target=/var/lib/apt/lists,sharing=locked \
+    rm -f /etc/apt/apt.conf.d/docker-clean \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends tini
+
+FROM runtime AS prod-deps
 COPY .drydock/install/runtime-deps-api/ ./
 RUN --mount=type=cache,id=hand-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
 
@@ -73,4 +80,5 @@ COPY api ./api
 WORKDIR /app/api
 USER node
 EXPOSE 3080
+ENTRYPOINT ["tini", "--"]
 CMD ["node", "server/index.js"]

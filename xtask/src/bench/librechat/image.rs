@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
@@ -35,12 +34,9 @@ fn installed(folder: &str) -> Option<String> {
     (parts == if name.starts_with('@') { 2 } else { 1 }).then(|| folder.to_owned())
 }
 
-/// The places of the production install's own lockfile.
-pub(super) fn closure(program: &Path, root: &Path) -> Result<BTreeSet<String>> {
-    let mut generate = Command::new(program);
-    generate.current_dir(root).args(["drydock", "dockerfile", "api", "--out-dir", ".drydock"]);
-    host::run_quiet(&mut generate)?;
-    let lockfile = fs::read_to_string(root.join(".drydock/install/runtime-deps-api/package-lock.json"))?;
+/// The places of the production install's own lockfile, in the folder that `dockerfile --out-dir` wrote.
+pub(super) fn closure(generated: &Path) -> Result<BTreeSet<String>> {
+    let lockfile = fs::read_to_string(generated.join("install/runtime-deps-api/package-lock.json"))?;
     let lockfile: Value = serde_json::from_str(&lockfile)?;
     let packages = lockfile["packages"].as_object().context("the lockfile has no packages")?;
     Ok(packages.keys().cloned().collect())

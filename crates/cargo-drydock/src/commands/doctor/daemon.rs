@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drydock_build::{Builder, DaemonInfo, DaemonKind, Endpoint, Environment};
-use drydock_plan::{BuildPlan, StageKind};
+use drydock_plan::BuildPlan;
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 
@@ -126,13 +126,7 @@ fn free(_: &str) -> Option<u64> {
 fn images(plan: &BuildPlan) -> BTreeMap<String, String> {
     let mut images = BTreeMap::new();
     for stage in &plan.stages {
-        let image = match &stage.kind {
-            StageKind::Image(image) => Some(image),
-            StageKind::Base(base) => base.image.as_ref(),
-            StageKind::Static(site) => Some(&site.image),
-            _ => None,
-        };
-        if let Some(image) = image {
+        if let Some(image) = stage.image() {
             images.entry(image.as_str().to_owned()).or_insert_with(|| stage.id.to_string());
         }
     }
