@@ -23,7 +23,6 @@ use futures_util::future::join_all;
 use self::explain::Prediction;
 use self::fresh::{Found, Search};
 use self::past::Past;
-pub(super) use self::past::replace;
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::{Loaded, load};

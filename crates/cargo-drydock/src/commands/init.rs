@@ -8,6 +8,7 @@ use drydock_diagnostics::{Category, Diagnose};
 use drydock_plan::{BuildPlan, FoundTarget, StageKind, TargetKind, TargetName, Targets};
 
 use super::load::load;
+use super::whole::replace;
 use crate::args::{GlobalArgs, InitArgs};
 use crate::config::FILE_NAME;
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ pub(super) fn run(args: InitArgs, global: &GlobalArgs, shell: &mut Shell) -> Res
         return shell.print(&text);
     }
     let file = loaded.root.join(FILE_NAME);
-    fs_err::write(&file, text).map_err(InitError::Disk)?;
+    replace(file.as_std_path(), &text).map_err(InitError::Disk)?;
     shell.status("Created", format!("{FILE_NAME} with {}", targets_count(&found)));
     Ok(())
 }

@@ -27,6 +27,7 @@ mod state;
 mod tags;
 mod targets;
 mod times;
+mod whole;
 mod why;
 
 use drydock_plan::TargetKind;

@@ -78,7 +78,7 @@ pub(super) fn remember(cache: Option<&Path>, checkout: &str, times: &BTreeMap<St
     if let Some(folder) = file.parent()
         && fs_err::create_dir_all(folder).is_ok()
     {
-        drop(super::build::replace(&file, &text));
+        drop(super::whole::replace(&file, &text));
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::publish::Published;
 use crate::commands::times;
+use crate::commands::whole::replace;
 use crate::reference::with_tag;
 use crate::report::Built;
 
@@ -100,17 +101,7 @@ fn decoded(value: &str) -> Value {
 pub(super) fn write(path: &Path, document: &Value) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(document).expect("JSON");
     text.push('\n');
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // A later step of the pipeline may be another user.
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    replace(path, &text)
 }
 
 #[cfg(test)]

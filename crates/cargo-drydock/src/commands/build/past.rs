@@ -9,6 +9,8 @@ use std::time::SystemTime;
 use drydock_dockerfile::Fingerprints;
 use drydock_plan::TargetName;
 
+use crate::commands::whole::replace;
+
 /// How many stages are remembered; the oldest go first.
 const STAGES: usize = 4000;
 
@@ -71,13 +73,4 @@ impl Past {
     fn file(&self, target: &TargetName) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join(format!("{target}.json")))
     }
-}
-
-/// Writes a file as a whole, or not at all.
-pub(in crate::commands) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -7,6 +7,7 @@ use drydock_diagnostics::{Category, Diagnose, Fix};
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::super::load::Loaded;
+use super::super::whole::replace;
 use super::finding::Check;
 use crate::config::FILE_NAME;
 use crate::failure::Failure;
@@ -69,7 +70,7 @@ pub(super) fn write(loaded: &Loaded, checks: &[Check]) -> Result<Written, Failur
     };
     let is_cargo = file.file_name() == Some("Cargo.toml");
     let after = applied(&before, is_cargo, &fixes).ok_or(FixError::Syntax { file: file.clone() })?;
-    fs_err::write(&file, after).map_err(FixError::Disk)?;
+    replace(file.as_std_path(), &after).map_err(FixError::Disk)?;
     Ok(Written { file: shown, fixes })
 }
 
