@@ -3,7 +3,7 @@
 mod edits;
 mod image;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -39,13 +39,17 @@ pub(crate) struct Args {
     /// How often to build cold
     #[arg(long, default_value_t = 1, requires = "prune")]
     cold: usize,
+    /// How often to build cold with the downloads of npm and apt kept, by hand and by drydock in turns: what the network
+    /// does is not measured. Its own Dockerfile keeps none
+    #[arg(long, default_value_t = 0, requires = "prune")]
+    downloaded: usize,
     /// Only build cold
     #[arg(long, requires = "prune")]
     without_edits: bool,
 }
 
 /// Who builds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
     Own,
     Hand,
@@ -91,7 +95,24 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     );
     if args.prune {
         for _ in 0..args.cold {
-            row("cold", &bench.each(|| prune(&bench.engine))?);
+            row("cold", &bench.each(|| prune(&bench.engine, false))?);
+        }
+        for round in 0..args.downloaded {
+            let mut turns = [Who::Hand, Who::Drydock];
+            // What was built last left its files in the machine's memory.
+            turns.rotate_left(round % 2);
+            let mut built = BTreeMap::new();
+            for who in turns {
+                prune(&bench.engine, true)?;
+                built.insert(who, bench.build(who)?);
+            }
+            let (hand, ours) = (&built[&Who::Hand], &built[&Who::Drydock]);
+            println!(
+                "| cold, downloads kept | | | {} | {} | {:.2} |",
+                cell(hand),
+                cell(ours),
+                hand.time.as_secs_f64() / ours.time.as_secs_f64()
+            );
         }
     }
     if args.without_edits {
@@ -251,10 +272,13 @@ pub(super) fn checkout(repository: &Path, root: &Path) -> Result<()> {
     Ok(fs::write(root.join(OWN_DOCKERFILE), on_debian(&own)?)?)
 }
 
+fn cell(built: &Built) -> String {
+    format!("{} | {}", seconds(built.time), built.ran.len())
+}
+
 fn row(name: &str, [own, hand, ours]: &[Built; 3]) {
     let ratio = |other: &Built| other.time.as_secs_f64() / ours.time.as_secs_f64();
-    let cell = |built: &Built| format!("{} | {}", seconds(built.time), built.ran.len());
-    println!("| {name} | {} | {} | {} | {:.1} | {:.1} |", cell(own), cell(hand), cell(ours), ratio(own), ratio(hand));
+    println!("| {name} | {} | {} | {} | {:.2} | {:.2} |", cell(own), cell(hand), cell(ours), ratio(own), ratio(hand));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "sizes of images fit a float's 53 bits")]
@@ -304,12 +328,22 @@ fn timed(command: &mut Command) -> Result<(Duration, String)> {
 }
 
 /// Empties the build cache, and removes the images of earlier builds: drydock knows one that it would build again.
-fn prune(engine: &Engine) -> Result<()> {
+fn prune(engine: &Engine, keep_downloads: bool) -> Result<()> {
     for who in Who::ALL {
         let found = host::run_quiet(engine.docker().args(["image", "ls", "--quiet", who.tag()]))?;
         if !found.trim().is_empty() {
             host::run_quiet(engine.docker().args(["image", "rm", "--force", who.tag()]))?;
         }
     }
-    host::run_quiet(engine.docker().args(["builder", "prune", "--all", "--force"])).map(drop)
+    // Downloads are in the cache mounts, which are a type of their own.
+    let emptied: &[&str] = if keep_downloads { &["regular", "source.local", "internal", "frontend"] } else { &[""] };
+    for kind in emptied {
+        let mut command = engine.docker();
+        command.args(["builder", "prune", "--all", "--force"]);
+        if !kind.is_empty() {
+            command.arg(format!("--filter=type={kind}"));
+        }
+        host::run_quiet(&mut command)?;
+    }
+    Ok(())
 }

@@ -83,6 +83,11 @@ fn package(loaded: &Loaded, name: &str, shell: &mut Shell) -> Result<PackageName
     if let Some(package) = loaded.workspace.package(name) {
         return Ok(package.name.clone());
     }
+    // A plan would do all the work of a build, and warn of packages that nobody asked for.
+    let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
+    if let Some(target) = found.targets.iter().find_map(|(target, found)| (target.as_str() == name).then_some(found)) {
+        return Ok(target.package.clone());
+    }
     let plan = loaded.plan(&[name.to_owned()], shell)?;
     Ok(plan.targets[0].package.clone())
 }
