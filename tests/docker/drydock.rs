@@ -22,8 +22,15 @@ pub(crate) fn nonce() -> String {
 pub(crate) fn drydock(fixture: &Fixture, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drydock"));
     command.args(arguments).current_dir(fixture.root());
-    for name in ["DRYDOCK_JOBS", "BUILDKIT_PROGRESS", "GITHUB_ACTIONS", "CARGO_TERM_COLOR", "RUST_BACKTRACE", "COLUMNS"]
-    {
+    for name in [
+        "DRYDOCK_JOBS",
+        "BUILDKIT_PROGRESS",
+        "GITHUB_ACTIONS",
+        "SOURCE_DATE_EPOCH",
+        "CARGO_TERM_COLOR",
+        "RUST_BACKTRACE",
+        "COLUMNS",
+    ] {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1");

@@ -57,6 +57,11 @@ impl Registry {
         String::from_utf8(stored[&format!("/v2/{name}/manifests/{tag}")].1.to_vec()).expect("JSON")
     }
 
+    /// Takes a tag away.
+    pub(crate) fn forget(&self, name: &str, tag: &str) {
+        self.stored().remove(&format!("/v2/{name}/manifests/{tag}"));
+    }
+
     /// Its digest.
     pub(crate) fn digest(&self, name: &str, tag: &str) -> String {
         digest(self.manifest(name, tag).as_bytes())

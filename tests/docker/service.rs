@@ -12,7 +12,7 @@ use crate::drydock::{Build, nonce, run};
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Answers on 3000 and tells on its log when it is asked to end.
-const WITH_HANDLER: &str = "\
+pub(crate) const WITH_HANDLER: &str = "\
     const server = require('node:http').createServer((request, response) => response.end(process.env.GREETING ?? 'hi'));\n\
     process.once('SIGTERM', () => { console.log('ending'); server.close(() => process.exit(0)); });\n\
     server.listen(3000);\n";
@@ -20,7 +20,7 @@ const WITH_HANDLER: &str = "\
 const WITHOUT_HANDLER: &str = "require('node:http').createServer((_, response) => response.end('hi')).listen(3000);\n";
 
 /// A workspace of services, each with its start script and its file `index.js`.
-fn services(services: &[(&str, &str, &str)], settings: &str) -> Fixture {
+pub(crate) fn services(services: &[(&str, &str, &str)], settings: &str) -> Fixture {
     let fixture = Fixture::empty();
     let names: Vec<&str> = services.iter().map(|(name, ..)| *name).collect();
     fixture.write("package.json", &json!({ "name": "fleet", "private": true, "workspaces": names }).to_string());

@@ -32,6 +32,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
       prune        Write a workspace of its own for one target or package: its closure's sources,
                    manifests and lockfile
       init         Write a commented drydock.toml of what was inferred
+      pin          Write the digests of base images into drydock.lock, by which all that is planned goes
+                   from then on
       size         Tell what the image of a target is made of: layers, packages by bytes, and what
                    should not be there
       doctor       Look for what would make builds fail or images worse: the daemon, base images,
@@ -72,7 +74,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Exit codes:
       0    success
       1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
-           `doctor` found an error,
+           `pin --check` found a base image that is not pinned or not the newest, `doctor` found an
+           error,
            or `size` found too much
       2    the command line or the configuration is wrong
       3    the workspace, a manifest or the lockfile is invalid
@@ -231,6 +234,10 @@ fn build_help_tells_every_option() {
               - revision: The commit
               - version:  The version of the target's package
               - created:  When the image was built, which makes every build another image
+
+          --source-date-epoch <TIME>
+              Let images say that they were made then, in seconds since 1970, or when the commit was:
+              `git` [default: `SOURCE_DATE_EPOCH`]
 
           --annotation <KEY=VALUE>
               Annotate the images' manifests. Can be given several times; the fields of `--tag` are

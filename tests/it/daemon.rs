@@ -65,6 +65,39 @@ fn arguments_are_judged_before_the_daemon_is_asked() {
     ");
 }
 
+#[test]
+fn a_time_that_is_none_is_told_before_the_daemon_is_asked() {
+    check!(acme(), ["build", "--source-date-epoch", "yesterday"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[epoch-invalid]: `yesterday`, which `--source-date-epoch` says, is no time
+      = help: write seconds since 1970, like `0`, or `git` for the time of the commit
+    ");
+    check!(acme(), ["build", "--source-date-epoch", "git"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[epoch-without-commit]: there is no commit whose time could be taken: the workspace is in no git repository
+      = help: run drydock in a git checkout with a commit, or write seconds since 1970
+    ");
+    let fixture = acme();
+    let mut command = drydock(&fixture, &["build"]);
+    insta_cmd::assert_cmd_snapshot!(command.env("SOURCE_DATE_EPOCH", "-"), @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[epoch-invalid]: `-`, which the environment variable `SOURCE_DATE_EPOCH` says, is no time
+      = help: write seconds since 1970, like `0`, or `git` for the time of the commit
+    ");
+}
+
 /// A daemon of long ago, as far as it is asked.
 #[cfg(unix)]
 #[test]

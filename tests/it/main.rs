@@ -10,6 +10,7 @@ mod doctor;
 mod documents;
 mod edges;
 mod images;
+mod pin;
 mod prune;
 mod reference;
 mod select;

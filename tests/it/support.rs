@@ -24,6 +24,7 @@ pub(crate) fn clean(command: &mut Command) {
         "CI_MERGE_REQUEST_DIFF_BASE_SHA",
         "BUILDKIT_PROGRESS",
         "GITHUB_ACTIONS",
+        "SOURCE_DATE_EPOCH",
         "NO_COLOR",
         "CARGO_TERM_COLOR",
         "RUST_BACKTRACE",

@@ -17,7 +17,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0    success
   1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
-       `doctor` found an error,
+       `pin --check` found a base image that is not pinned or not the newest, `doctor` found an error,
        or `size` found too much
   2    the command line or the configuration is wrong
   3    the workspace, a manifest or the lockfile is invalid
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// Write a commented drydock.toml of what was inferred
     Init(InitArgs),
+    /// Write the digests of base images into drydock.lock, by which all that is planned goes from then on
+    Pin(PinArgs),
     /// Tell what the image of a target is made of: layers, packages by bytes, and what should not be there
     Size(SizeArgs),
     /// Look for what would make builds fail or images worse: the daemon, base images, lockfile, imports, secrets
@@ -303,6 +305,24 @@ pub(crate) struct InitArgs {
     /// Print it instead of writing it
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PinArgs {
+    /// Targets whose base images to pin, by their name or their package's, or filters [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Bring those that are pinned up to date, too: all of the targets, or these, with their tags or without
+    #[arg(long, value_name = "IMAGE", num_args = 0..)]
+    pub(crate) update: Option<Vec<String>>,
+    /// Write nothing; exit with 1 when a base image is not pinned, its registry has a newer one, or nothing names it
+    #[arg(long, conflicts_with = "update")]
+    pub(crate) check: bool,
+    /// Whom to ask: the address of a Docker daemon or a `buildkitd` [default: as `docker` finds it]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) builder: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 #[derive(Debug, Args)]
@@ -517,6 +537,10 @@ pub(crate) struct ImageArgs {
         default_missing_values = ["source", "revision", "version"]
     )]
     pub(crate) oci_labels: Option<Vec<OciLabel>>,
+    /// Let images say that they were made then, in seconds since 1970, or when the commit was: `git` [default:
+    /// `SOURCE_DATE_EPOCH`]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) source_date_epoch: Option<String>,
     /// Annotate the images' manifests. Can be given several times; the fields of `--tag` are filled in
     #[arg(long = "annotation", value_name = "KEY=VALUE")]
     pub(crate) annotations: Vec<String>,
@@ -578,6 +602,7 @@ impl Command {
             Self::Files(args) => args.format.format,
             Self::Doctor(args) => args.format.format,
             Self::Size(args) => args.format.format,
+            Self::Pin(args) => args.format.format,
             Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) | Self::Man => Format::Human,
         };
         format == Format::Json

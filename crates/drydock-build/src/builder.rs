@@ -116,11 +116,12 @@ impl Builder {
     }
 
     /// The digest of what a registry has under a reference, which the daemon asks with the credentials of Docker's
-    /// configuration. `None` when it cannot be had: the registry does not answer soon, refuses, or knows no such image.
-    pub async fn registry_digest(&self, reference: &str) -> Option<String> {
-        let engine = self.engine.as_ref()?;
+    /// configuration. The error is a sentence: the registry does not answer soon, refuses, or knows no such image.
+    pub async fn registry_digest(&self, reference: &str) -> Result<String, String> {
+        let engine = self.engine().map_err(|error| error.to_string())?;
         let asked = push::registry_digest(engine, &self.docker_config, reference);
-        tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()
+        let late = |_| format!("no answer within {} seconds", PATIENCE.as_secs());
+        tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
     }
 
     /// Pushes image references that are in the daemon's store, `jobs` at a time, with the credentials of Docker's

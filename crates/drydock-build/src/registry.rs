@@ -101,11 +101,14 @@ impl Registries {
         Ok(Some(RemoteImage { digest: digest(&bytes), media_type, config, labels, bytes }))
     }
 
-    /// The digest of what a registry has under a reference; `None` when that cannot be had.
-    pub async fn digest(&self, reference: &str) -> Option<String> {
+    /// The digest of what a registry has under a reference. The error is a sentence: it has nothing there, does not
+    /// answer, or refuses.
+    pub async fn digest(&self, reference: &str) -> Result<String, String> {
         let (repository, tag) = place(reference);
-        let (_, bytes) = self.manifest(&repository, tag).await.ok()??;
-        Some(digest(&bytes))
+        match self.manifest(&repository, tag).await? {
+            Some((_, bytes)) => Ok(digest(&bytes)),
+            None => Err(format!("`{}` has no `{}:{tag}`", repository.registry, repository.path)),
+        }
     }
 
     /// Gives an image one more reference, in the repository where it was found: the same bytes, of the same kind.

@@ -69,6 +69,9 @@ pub struct BuildRequest {
     /// Names the context across runs: the daemon keeps the last transferred files under it and only asks for what
     /// changed. Keep it stable for one checkout of one workspace, and different between checkouts.
     pub shared_key: String,
+    /// When images say they were made, in seconds since 1970, and the newest time that files of theirs have as far as it is
+    /// the exporter that writes them: everywhere but in the store of a Docker daemon.
+    pub source_date_epoch: Option<u64>,
     /// Names that `RUN` steps find in `/etc/hosts`, with their addresses.
     pub hosts: BTreeMap<String, String>,
     /// Also tells [`Event::Raw`](crate::Event::Raw).
@@ -97,6 +100,7 @@ impl Default for BuildRequest {
             secrets: Vec::new(),
             ssh: Vec::new(),
             shared_key: String::new(),
+            source_date_epoch: None,
             hosts: BTreeMap::new(),
             raw_status: false,
             internal: false,

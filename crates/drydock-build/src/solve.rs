@@ -25,6 +25,8 @@ const SILENCE: Duration = Duration::from_millis(250);
 const REST: Duration = Duration::from_secs(5);
 /// How long it may take to tell that a solve was stopped, or to begin after a solve that is done.
 const STOP: Duration = Duration::from_secs(1);
+/// The build argument that BuildKit reads the time of images from.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// What all solves of a run have in common.
 #[derive(Clone)]
@@ -63,7 +65,7 @@ pub(crate) fn request(
     inputs: &Inputs,
     daemon: &DaemonInfo,
 ) -> api::SolveRequest {
-    let exporter = exporter(target, daemon.kind);
+    let exporter = exporter(run, target, daemon);
     // BuildKit before 0.13 only knows the deprecated pair; later ones ignore it when there are exporters.
     let (exporter_deprecated, exporter_attrs_deprecated) =
         exporter.clone().map(|exporter| (exporter.r#type, exporter.attrs)).unwrap_or_default();
@@ -76,7 +78,7 @@ pub(crate) fn request(
         r#ref: random_id(),
         session: inputs.session.clone(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: frontend_attributes(run, target),
+        frontend_attrs: frontend_attributes(run, target, daemon),
         frontend_inputs: HashMap::from([
             ("context".to_owned(), inputs.context.clone()),
             ("dockerfile".to_owned(), llb::dockerfile(&inputs.stages.only(&run.dockerfile, &target.stage))),
@@ -96,12 +98,17 @@ pub(crate) fn request(
 }
 
 /// What the Dockerfile frontend is told.
-fn frontend_attributes(run: &BuildRequest, target: &TargetRequest) -> HashMap<String, String> {
+fn frontend_attributes(run: &BuildRequest, target: &TargetRequest, daemon: &DaemonInfo) -> HashMap<String, String> {
     let TargetRequest { stage, build_args, labels, platforms, cache_from, attestations, .. } = target;
     let mut attributes = HashMap::new();
     let mut set = |key: &str, value: String| drop(attributes.insert(key.to_owned(), value));
     set("filename", llb::DOCKERFILE_NAME.to_owned());
     set("target", stage.clone());
+    if let Some(epoch) = run.source_date_epoch.filter(|_| is_old_store(target, daemon)) {
+        // Its exporter knows no time but what the frontend says; the others are told themselves, because the frontend also
+        // makes working directories at that time, so that another one would run everything anew.
+        set(&format!("build-arg:{EPOCH}"), epoch.to_string());
+    }
     for (key, value) in build_args {
         set(&format!("build-arg:{key}"), value.clone());
     }
@@ -140,9 +147,14 @@ fn frontend_attributes(run: &BuildRequest, target: &TargetRequest) -> HashMap<St
     attributes
 }
 
-fn exporter(target: &TargetRequest, daemon: DaemonKind) -> Option<api::Exporter> {
+/// Whether a target's image goes into a store of Docker's own, not one of containerd's.
+fn is_old_store(target: &TargetRequest, daemon: &DaemonInfo) -> bool {
+    target.output == Output::Image && daemon.kind == DaemonKind::Docker && !daemon.containerd_store
+}
+
+fn exporter(run: &BuildRequest, target: &TargetRequest, daemon: &DaemonInfo) -> Option<api::Exporter> {
     let mut attrs = HashMap::new();
-    let kind = match (&target.output, daemon) {
+    let kind = match (&target.output, daemon.kind) {
         // Docker's own, which every store has.
         (Output::Image, DaemonKind::Docker) => "moby",
         (Output::Image, DaemonKind::BuildKit) => "image",
@@ -158,11 +170,28 @@ fn exporter(target: &TargetRequest, daemon: DaemonKind) -> Option<api::Exporter>
         },
         (Output::CacheOnly, _) => return None,
     };
+    if let Some(epoch) = run.source_date_epoch.filter(|_| !is_old_store(target, daemon)) {
+        attrs.insert("source-date-epoch".to_owned(), epoch.to_string());
+    }
+    let timed = run.source_date_epoch.is_some() || target.build_args.contains_key(EPOCH);
+    if timed && rewrites_times(&target.output, daemon.kind) {
+        attrs.insert("rewrite-timestamp".to_owned(), "true".to_owned());
+    }
     if !target.tags.is_empty() {
         attrs.insert("name".to_owned(), target.tags.join(","));
     }
     attrs.extend(target.annotations.iter().map(|(key, value)| (format!("annotation.{key}"), value.clone())));
     Some(api::Exporter { r#type: kind.to_owned(), attrs })
+}
+
+/// Whether the exporter of an image can write its layers with other times of files than they have. Containerd's store in
+/// Docker unpacks what it exports, which excludes that.
+fn rewrites_times(output: &Output, daemon: DaemonKind) -> bool {
+    match output {
+        Output::Image => daemon == DaemonKind::BuildKit,
+        Output::Registry | Output::Archive { kind: ArchiveKind::Oci | ArchiveKind::Docker, .. } => true,
+        Output::Archive { kind: ArchiveKind::Tar, .. } | Output::Folder(_) | Output::CacheOnly => false,
+    }
 }
 
 fn cache_entry(entry: &CacheEntry) -> api::CacheOptionsEntry {

@@ -6,7 +6,7 @@ use drydock_lockfile::WorkspacePath;
 use drydock_workspace::{Package, Workspace};
 use indexmap::IndexMap;
 
-use crate::bases::{INIT, has_init};
+use crate::bases::{INIT, has_init_on};
 use crate::context::outermost;
 use crate::copies::Copies;
 use crate::error::PlanError;
@@ -185,7 +185,7 @@ impl Planner<'_> {
         for path in &configured.files {
             self.configured_file(name, path, &mut copies)?;
         }
-        let init = has_init(self.settings, name, image);
+        let init = has_init_on(self.settings, name, image);
         let mut system_packages: Vec<String> = configured.system_packages.clone();
         system_packages.extend(init.then(|| INIT.to_owned()));
         system_packages.sort();

@@ -4,7 +4,7 @@ use drydock_diagnostics::{Category, Diagnose, Snippet};
 use drydock_lockfile::{LockfileError, PackageName, WorkspacePath};
 use drydock_workspace::{CycleError, PackageManager, WorkspaceError};
 
-use crate::model::TargetName;
+use crate::model::{ImageRef, TargetName};
 
 /// A workspace or settings that no plan can be made of.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +153,24 @@ pub enum PlanError {
         /// The path that is to be asked for.
         path: String,
     },
+    /// What a target needs cannot be had in an image without a shell and a package manager.
+    #[error("`{image}`, which the image of `{target}` begins with, has no {what}")]
+    Distroless {
+        /// The target.
+        target: TargetName,
+        /// The image.
+        image: ImageRef,
+        /// What is needed, and what for: `package manager to bring curl`.
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// Stages that install and build are to begin with an image without a shell.
+    #[error("nothing can be built in `{image}`, which has no shell")]
+    BuildsWithoutShell {
+        /// The image.
+        image: ImageRef,
+    },
     /// The version of Node cannot be understood.
     #[error("`{spec}`, the version of Node in {source_name}, is neither a version nor a range")]
     NodeVersion {
@@ -204,6 +222,8 @@ impl Diagnose for PlanError {
             Self::KindUnknown { .. } => "target-kind-unknown",
             Self::ProbeWithoutNode { .. } => "healthcheck-without-node",
             Self::UnknownCheck { .. } => "unknown-check",
+            Self::Distroless { .. } => "distroless-lacks",
+            Self::BuildsWithoutShell { .. } => "distroless-builds",
             Self::NodeVersion { .. } => "node-version-invalid",
         }
     }
@@ -282,6 +302,10 @@ impl Diagnose for PlanError {
             Self::ProbeWithoutNode { .. } => "name a command that the image has: `healthcheck = { command = [\"curl\", \
                                              \"--fail\", \"http://127.0.0.1:8080/\"] }`"
                 .to_owned(),
+            Self::Distroless { help, .. } => help.clone(),
+            Self::BuildsWithoutShell { .. } => {
+                "write `base = \"distroless\"` instead: what builds and installs then begins with Debian".to_owned()
+            }
             Self::NodeVersion { .. } => "write a version such as `24` or `24.16.0`, or a range such as `>=22`".to_owned(),
         })
     }

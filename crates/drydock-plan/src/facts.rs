@@ -14,7 +14,8 @@ use crate::error::PlanError;
 use crate::members::{Member, Members, key_part};
 
 /// Files of the root that no build of the root's own package reads.
-const NOT_SOURCES: [&str; 6] = ["drydock.toml", ".dockerignore", ".gitignore", ".npmrc", ".nvmrc", ".node-version"];
+const NOT_SOURCES: [&str; 7] =
+    ["drydock.toml", "drydock.lock", ".dockerignore", ".gitignore", ".npmrc", ".nvmrc", ".node-version"];
 
 /// One member that takes part in a plan.
 #[derive(Debug)]

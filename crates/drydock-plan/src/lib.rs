@@ -28,6 +28,7 @@ mod names;
 mod nginx;
 mod node;
 mod patches;
+mod pins;
 mod plan;
 mod plug_and_play;
 mod root_scripts;
@@ -51,6 +52,6 @@ pub use model::{
     RuntimeStage, Stage, StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName,
 };
 pub use plan::{plan, plan_checks};
-pub use settings::{CopyFrom, DevSettings, InstallStrategy, PackageSettings, Settings, TargetSettings};
+pub use settings::{BaseKind, CopyFrom, DevSettings, InstallStrategy, PackageSettings, Settings, TargetSettings};
 pub use subset::{Subset, SubsetOptions, subset};
 pub use targets::{FoundTarget, Targets, targets};

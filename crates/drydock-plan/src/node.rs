@@ -1,11 +1,11 @@
-//! Which Node an image holds.
+//! Which Node an image holds, and on what.
 
 use drydock_workspace::{NodeVersion, Workspace};
 use nodejs_semver::{Range, Version};
 
 use crate::error::PlanError;
-use crate::model::{Decision, ImageRef};
-use crate::settings::Settings;
+use crate::model::{Decision, ImageRef, TargetName};
+use crate::settings::{BaseKind, Settings};
 
 /// The majors with long-term support that a range may be met by, most wanted first: the newest that is past its first
 /// year of support, its predecessor, its successor, then the older ones.
@@ -23,35 +23,89 @@ const CODE_NAMES: [(&str, u64); 8] = [
     ("dubnium", 10),
 ];
 
-/// The image that every stage begins with.
-pub(crate) fn image(workspace: &Workspace, settings: &Settings) -> Result<(ImageRef, Decision), PlanError> {
+/// The images that stages with Node begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Images {
+    /// That of all where a target has no other.
+    pub(crate) common: ImageRef,
+    /// Node's version in tags: `22`, `24.16.0`.
+    version: String,
+}
+
+impl Images {
+    /// What the image of a service or command begins with.
+    pub(crate) fn of(&self, settings: &Settings, name: &TargetName) -> ImageRef {
+        let target = settings.targets.get(name);
+        if let Some(image) = target.and_then(|target| target.image.as_ref()) {
+            return image.clone();
+        }
+        let usual = settings.base.unwrap_or(BaseKind::Slim);
+        match target.and_then(|target| target.base).unwrap_or(usual) {
+            BaseKind::Distroless => {
+                let major = self.version.split('.').next().unwrap_or_default();
+                ImageRef::new(&format!("gcr.io/distroless/nodejs{major}-debian12"))
+            }
+            BaseKind::Alpine if usual != BaseKind::Alpine => ImageRef::new(&tag(&self.version, BaseKind::Alpine)),
+            BaseKind::Slim if usual == BaseKind::Alpine => ImageRef::new(&tag(&self.version, BaseKind::Slim)),
+            BaseKind::Alpine | BaseKind::Slim => self.common.clone(),
+        }
+    }
+}
+
+/// Whether an image has neither a shell nor a package manager, as its reference says.
+pub(crate) fn is_distroless(image: &ImageRef) -> bool {
+    image.without_digest().as_str().contains("distroless")
+}
+
+/// The images that stages begin with, and what led to them.
+pub(crate) fn images(workspace: &Workspace, settings: &Settings) -> Result<(Images, Decision), PlanError> {
     let decision =
         |choice: &str, because: String| Decision { subject: "node".to_owned(), choice: choice.to_owned(), because };
+    let said = found(workspace, settings);
     if let Some(image) = &settings.image {
-        return Ok((image.clone(), decision(image.as_str(), "the configuration names the image".to_owned())));
+        if is_distroless(image) {
+            return Err(PlanError::BuildsWithoutShell { image: image.clone() });
+        }
+        // The version only counts where another image is made of it.
+        let named = image.as_str().rsplit_once(':').and_then(|(_, tag)| Some(version(tag.split('-').next()?)?.0));
+        let version = match said {
+            Ok((version, _)) if named.is_none() => version,
+            _ => named.unwrap_or_else(|| SUPPORTED[0].to_string()),
+        };
+        let because = "the configuration names the image".to_owned();
+        return Ok((Images { common: image.clone(), version }, decision(image.as_str(), because)));
     }
+    let (version, because) = said?;
+    let tag = tag(&version, settings.base.unwrap_or(BaseKind::Slim));
+    Ok((Images { common: ImageRef::new(&tag), version }, decision(&tag, because)))
+}
+
+/// The version of Node, and what said so.
+fn found(workspace: &Workspace, settings: &Settings) -> Result<(String, String), PlanError> {
     let (spec, source) = match (&settings.node, &workspace.node) {
         (Some(spec), _) => (spec.as_str(), "the configuration".to_owned()),
         (None, Some(NodeVersion { spec, source })) => (spec.as_str(), source.to_string()),
         (None, None) => {
-            let tag = tag(&SUPPORTED[0].to_string());
             let because = "nothing in the workspace says which; the line with long-term support".to_owned();
-            return Ok((ImageRef::new(&tag), decision(&tag, because)));
+            return Ok((SUPPORTED[0].to_string(), because));
         }
     };
     let (version, how) =
         version(spec).ok_or_else(|| PlanError::NodeVersion { spec: spec.to_owned(), source_name: source.clone() })?;
-    let tag = tag(&version);
     let because = match how {
         How::Written => format!("{source} says `{spec}`"),
         How::Range => format!("{source} says `{spec}`, which Node {version} with long-term support meets"),
         How::Name => format!("{source} says `{spec}`, which is Node {version}"),
     };
-    Ok((ImageRef::new(&tag), decision(&tag, because)))
+    Ok((version, because))
 }
 
-fn tag(version: &str) -> String {
-    format!("node:{version}-bookworm-slim")
+/// Node's own image of a version. What needs no shell is built where there is one.
+fn tag(version: &str, base: BaseKind) -> String {
+    match base {
+        BaseKind::Slim | BaseKind::Distroless => format!("node:{version}-bookworm-slim"),
+        BaseKind::Alpine => format!("node:{version}-alpine"),
+    }
 }
 
 /// How a version was read off a text.

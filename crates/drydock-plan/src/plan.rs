@@ -17,12 +17,13 @@ use crate::input::InstallInput;
 use crate::installs::{Deliverable, Groups, Installer};
 use crate::members::{Member, Members};
 use crate::model::{
-    BuildPlan, Decision, ImagePath, ImageRef, InstallPurpose, InstallStage, Stage, StageId, StageKind, Target,
-    TargetKind, TargetName,
+    BuildPlan, Decision, ImagePath, InstallPurpose, InstallStage, Stage, StageId, StageKind, Target, TargetKind,
+    TargetName,
 };
 use crate::names::{Names, short_names};
-use crate::node;
+use crate::node::{self, Images};
 use crate::patches::patches;
+use crate::pins;
 use crate::root_scripts::RootScripts;
 use crate::settings::Settings;
 use crate::targets::{self, FoundTarget, Selected, Targets};
@@ -86,12 +87,12 @@ fn make(
     names_of_checks: &BTreeSet<String>,
 ) -> Result<BuildPlan, PlanError> {
     check_root_dependencies(workspace, settings)?;
-    let (image, node) = node::image(workspace, settings)?;
+    let (images, node) = node::images(workspace, settings)?;
     let input = InstallInput::read(workspace)?;
     let (manifests, linked) = input.manifests(workspace);
     let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
     let installer = Installer { graph: &install_graph, members, settings };
-    let layout = Layout::new(members, found, settings, &image, &installer, names_of_checks)?;
+    let layout = Layout::new(members, found, settings, &images, &installer, names_of_checks)?;
 
     let gates: BTreeMap<&TargetName, Vec<Check>> = selected
         .images
@@ -100,10 +101,10 @@ fn make(
         .filter(|(_, checks)| !checks.is_empty())
         .collect();
     let all_checks: BTreeSet<Check> = gates.values().flatten().chain(&selected.checks).cloned().collect();
-    let images = selected.images.iter().flat_map(|name| delivered(members, &found.targets[name]));
+    let targets = selected.images.iter().flat_map(|name| delivered(members, &found.targets[name]));
     let devs = selected.devs.iter().flat_map(|name| built_for_dev(members, &found.targets[name]));
     let before_checks = all_checks.iter().flat_map(|check| checks::built_for(members, check));
-    let wanted = members.needed(images.chain(devs).chain(before_checks));
+    let wanted = members.needed(targets.chain(devs).chain(before_checks));
     // What is developed or checked is there as it is.
     let developed = selected.devs.iter().filter_map(|name| own(members, &found.targets[name]));
     let needed: BTreeSet<Member> =
@@ -136,8 +137,8 @@ fn make(
         warnings: Vec::new(),
     };
     let checked = Checked { all: all_checks, gates };
-    let (image, layout, installer) = (&image, &layout, &installer);
-    planner.stages(&Work { image, layout, installer, found, selected, checked, order })
+    let (images, layout, installer) = (&images, &layout, &installer);
+    planner.stages(&Work { images, layout, installer, found, selected, checked, order })
 }
 
 /// What makes the stages of a plan.
@@ -169,7 +170,7 @@ impl Planner<'_> {
     }
 
     fn stages(mut self, work: &Work<'_>) -> Result<BuildPlan, PlanError> {
-        let Work { image, layout, installer, found, selected, checked, order } = work;
+        let Work { images, layout, installer, found, selected, checked, order } = work;
         let builds: Vec<Member> = order.iter().copied().filter(|member| self.builds.contains(member)).collect();
         let dev_installs: BTreeMap<&TargetName, &DevInstall> =
             selected.devs.iter().map(|name| (name, &layout.dev_installs[name])).collect();
@@ -195,11 +196,11 @@ impl Planner<'_> {
 
         let begun: BTreeSet<&StageId> = services
             .iter()
-            .map(|(name, _)| &layout.bases.of[*name])
+            .flat_map(|(name, _)| [&layout.bases.of[*name], &layout.bases.installs[*name]])
             .chain(groups.iter().map(|_| &layout.base))
             .chain(dev_installs.values().map(|_| &layout.base))
             .collect();
-        let mut stages = layout.bases.stages(image, &layout.base, &begun);
+        let mut stages = layout.bases.stages(&images.common, &layout.base, &begun);
         let mut root_scripts: BTreeMap<&StageId, RootScripts> = BTreeMap::new();
         for group in &groups {
             let group = &layout.groups.all[*group];
@@ -232,21 +233,23 @@ impl Planner<'_> {
             }
             let id = &layout.production_ids[name];
             if emitted.insert(id) {
-                let from = &layout.bases.of[name];
+                let from = &layout.bases.installs[name];
                 let stage = self.install(id, from, InstallPurpose::Production, &production[id], &pruned[id])?;
                 stages.push(stage);
             }
             let base = &layout.bases.of[name];
-            let stage = self.runtime(name, target, &Production { id, base, image, install: &pruned[id] })?;
-            stages.push(stage);
+            let prepared = layout.bases.prepared.get(name);
+            let production = Production { id, base, images, prepared, install: &pruned[id] };
+            stages.extend(self.runtime(name, target, &production)?);
         }
 
         self.dev_stages(work, &dev_installs, &pruned, root_scripts, &mut stages)?;
-        let images = selected.images.iter().map(|name| self.target(name, &found.targets[name]));
+        let built = selected.images.iter().map(|name| self.target(name, &found.targets[name]));
         let devs = selected.devs.iter().filter_map(|name| self.dev_target(&found.targets[name]));
         let checks = selected.checks.iter().map(|check| self.check_target(check, &layout.checks.ids[check]));
-        let targets = images.chain(devs).chain(checks).collect();
+        let targets = built.chain(devs).chain(checks).collect();
         let decisions = self.ordered_decisions(layout, found, &selected.images);
+        self.warnings.extend(pins::pin(&mut stages, &self.settings.pins));
         let mut said = BTreeSet::new();
         self.warnings.retain(|warning| said.insert((warning.code, warning.message.clone())));
         Ok(BuildPlan {
@@ -268,7 +271,7 @@ impl Planner<'_> {
         mut root_scripts: BTreeMap<&'l StageId, RootScripts>,
         stages: &mut Vec<Stage>,
     ) -> Result<(), PlanError> {
-        let Work { image, layout, found, .. } = work;
+        let Work { images, layout, found, .. } = work;
         for (name, install) in installs {
             let target = &found.targets[*name];
             let id = match install {
@@ -280,7 +283,7 @@ impl Planner<'_> {
                     id
                 }
             };
-            let stage = self.dev(name, target, id, image, &root_scripts[id])?;
+            let stage = self.dev(name, target, id, &images.common, &root_scripts[id])?;
             stages.push(stage);
         }
         Ok(())
@@ -430,8 +433,11 @@ pub(crate) struct Production<'a> {
     pub(crate) id: &'a StageId,
     /// What that stage begins with.
     pub(crate) base: &'a StageId,
-    /// The image that everything begins with where a target names no other.
-    pub(crate) image: &'a ImageRef,
+    /// The images that stages with Node begin with.
+    pub(crate) images: &'a Images,
+    /// The stage in which the files of an image without a shell are prepared, where that takes commands; `None` when the
+    /// image has a shell.
+    pub(crate) prepared: Option<&'a StageId>,
     /// What it installs.
     pub(crate) install: &'a PrunedInstall,
 }
@@ -453,7 +459,7 @@ struct Layout {
 /// What stages are made of, beside what the planner knows.
 struct Work<'a> {
     /// What everything begins with.
-    image: &'a ImageRef,
+    images: &'a Images,
     layout: &'a Layout,
     installer: &'a Installer<'a>,
     found: &'a Targets,
@@ -489,7 +495,7 @@ impl Layout {
         members: &Members<'_>,
         found: &Targets,
         settings: &Settings,
-        image: &ImageRef,
+        images: &Images,
         installer: &Installer<'_>,
         names_of_checks: &BTreeSet<String>,
     ) -> Result<Self, PlanError> {
@@ -499,7 +505,7 @@ impl Layout {
             names.take(name.as_str());
         }
         let base = names.stage("base");
-        let bases = RuntimeBases::new(found, settings, image, &base, &mut names);
+        let bases = RuntimeBases::new(found, settings, images, &base, &mut names)?;
         let all: BTreeSet<Member> = found.targets.values().flat_map(|target| delivered(members, target)).collect();
         let built: Vec<Member> = members.needed(all).into_iter().filter(|member| members.is_built(*member)).collect();
         let short = short_names(built.iter().map(|member| members.name(*member)));
@@ -511,7 +517,7 @@ impl Layout {
         let mut shared: BTreeMap<(&PackageName, &StageId), StageId> = BTreeMap::new();
         let mut production_ids = BTreeMap::new();
         for (name, target) in &found.targets {
-            let Some(base) = bases.of.get(name) else { continue };
+            let Some(base) = bases.installs.get(name) else { continue };
             let id =
                 shared.entry((&target.package, base)).or_insert_with(|| names.stage(&format!("runtime-deps-{name}")));
             production_ids.insert(name.clone(), id.clone());

@@ -17,7 +17,10 @@ use crate::kept::kept;
 use crate::launch::Launch;
 use crate::lifecycle;
 use crate::members::{Member, key_part};
-use crate::model::{CopySource, Decision, ImagePath, RuntimeStage, Stage, StageId, StageKind, TargetKind, TargetName};
+use crate::model::{
+    CopySource, Decision, ImagePath, ImageRef, RuntimeCopy, RuntimeStage, Stage, StageId, StageKind, TargetKind,
+    TargetName,
+};
 use crate::plan::{Planner, Production, ROOT, tools};
 use crate::plug_and_play;
 use crate::script::{self, Script};
@@ -29,6 +32,12 @@ const JEMALLOC_LIBRARY: &str = "libjemalloc.so.2";
 /// Who runs services: every image of Node has this user.
 pub(crate) const USER: &str = "node";
 
+/// Who runs services in distroless images: the user that these call `nonroot`, with its group.
+const DISTROLESS_USER: &str = "65532:65532";
+
+/// Where distroless images have Node.
+const DISTROLESS_NODE: &str = "/nodejs/bin/node";
+
 impl Planner<'_> {
     /// The image of a service.
     pub(crate) fn runtime(
@@ -36,14 +45,14 @@ impl Planner<'_> {
         name: &TargetName,
         target: &FoundTarget,
         production: &Production<'_>,
-    ) -> Result<Stage, PlanError> {
+    ) -> Result<Vec<Stage>, PlanError> {
         let own = self.members.find(target.package.as_str()).expect("targets are members");
         let launch = target.launch.clone().expect("a service has a command");
         let configured = self.settings.targets.get(name).cloned().unwrap_or_default();
         let running = self.in_build_order(&self.members.running([own]));
         let mut copies = Copies::default();
         // An install that brought tools to compile or fetch with is not what an image begins with.
-        let apart = !tools(production.install).is_empty();
+        let apart = !tools(production.install).is_empty() || production.prepared.is_some();
         if apart {
             copies.add(CopySource::Stage(production.id.clone()), [WorkspacePath::root()]);
         }
@@ -76,7 +85,7 @@ impl Planner<'_> {
         if matches!(launch.command[0].as_str(), "npm" | "pnpm") {
             // It would ask the registry, at the latest when it ends.
             env.insert("npm_config_update_notifier".to_owned(), "false".to_owned());
-            if has_bash(self.settings, name, production.image) {
+            if has_bash(&production.images.of(self.settings, name)) {
                 // Debian's sh stays between npm and what it runs, and keeps signals to itself; bash gives its place to the
                 // last command.
                 env.insert("npm_config_script_shell".to_owned(), "/bin/bash".to_owned());
@@ -99,7 +108,7 @@ impl Planner<'_> {
             };
             entrypoint.extend(std::mem::take(&mut command).into_iter().enumerate().map(absolute));
         }
-        let stage = RuntimeStage {
+        let mut stage = RuntimeStage {
             from: if apart { production.base } else { production.id }.clone(),
             target: name.clone(),
             copies: copies.finish(),
@@ -116,14 +125,23 @@ impl Planner<'_> {
             healthcheck: configured.healthcheck,
             gate: self.gate_ids.get(name).cloned(),
         };
-        Ok(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None })
+        let mut stages = Vec::new();
+        if let Some(prepared) = production.prepared {
+            without_shell(&mut stage, &production.images.of(self.settings, name))?;
+            if !(stage.setup.is_empty() && stage.writable.is_empty()) {
+                let first = prepare(&mut stage, production.id, prepared);
+                stages.push(Stage { id: prepared.clone(), kind: StageKind::Runtime(first), comment: None });
+            }
+        }
+        stages.push(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None });
+        Ok(stages)
     }
 
     /// What an image begins its command with. Linux gives no first process the signals that it has no handler for, so
     /// Node as the first process of a service without handlers would have to be killed; nor does Node collect the
     /// processes that its children leave behind. An init does both.
     fn entrypoint(&mut self, name: &TargetName, production: &Production<'_>) -> Vec<String> {
-        let init = has_init(self.settings, name, production.image);
+        let init = has_init(self.settings, name, production.images);
         let (choice, because) = if init {
             (INIT, "signals reach what it runs, with or without a handler, and a container stops at once")
         } else {
@@ -436,6 +454,68 @@ impl Planner<'_> {
         }
         folders.push(ImagePath::new(&format!("{ROOT}/node_modules/.bin")));
         folders
+    }
+}
+
+/// Makes a stage fit an image that has Node and no shell: Node is called by its place, and nothing else can be called.
+fn without_shell(stage: &mut RuntimeStage, image: &ImageRef) -> Result<(), PlanError> {
+    // The arguments of a command are what the container is started with.
+    let is_whole = stage.command.is_empty();
+    let mut words = std::mem::take(&mut stage.entrypoint).into_iter().chain(std::mem::take(&mut stage.command));
+    let mut entrypoint: Vec<String> = Vec::new();
+    let mut program = words.next();
+    if program.as_deref() == Some(INIT) {
+        entrypoint.extend([INIT.to_owned(), "--".to_owned()]);
+        program = words.nth(1);
+    }
+    let program = program.unwrap_or_default();
+    if program != "node" {
+        let what = match program.as_str() {
+            "npm" | "pnpm" | "yarn" | "bun" | "npx" => format!("`{program}` to run its script"),
+            _ => format!("shell or `env` to run `{program}`"),
+        };
+        let help = format!(
+            "call the file with Node: `command = [\"node\", \"…\"]` under `[target.{}]`, or take another base",
+            stage.target
+        );
+        return Err(PlanError::Distroless { target: stage.target.clone(), image: image.clone(), what, help });
+    }
+    entrypoint.push(DISTROLESS_NODE.to_owned());
+    if is_whole {
+        entrypoint.extend(words);
+    } else {
+        stage.command = words.collect();
+    }
+    stage.entrypoint = entrypoint;
+    // So that what the service starts and what asks for its health find it.
+    stage.path.insert(0, ImagePath::new(DISTROLESS_NODE.trim_end_matches("/node")));
+    DISTROLESS_USER.clone_into(&mut stage.user);
+    Ok(())
+}
+
+/// Takes what needs a shell out of a stage, into one of its own that begins with the install `from`; what that comes to
+/// is copied as a whole.
+fn prepare(stage: &mut RuntimeStage, from: &StageId, prepared: &StageId) -> RuntimeStage {
+    let whole = RuntimeCopy { source: CopySource::Stage(prepared.clone()), paths: vec![WorkspacePath::root()] };
+    let installed = CopySource::Stage(from.clone());
+    let copies = std::mem::replace(&mut stage.copies, vec![whole]);
+    RuntimeStage {
+        from: from.clone(),
+        // It begins with these.
+        copies: copies.into_iter().filter(|copy| copy.source != installed).collect(),
+        setup: std::mem::take(&mut stage.setup),
+        writable: std::mem::take(&mut stage.writable),
+        workdir: WorkspacePath::root(),
+        env: stage.env.clone(),
+        path: Vec::new(),
+        args: IndexMap::new(),
+        port: None,
+        entrypoint: Vec::new(),
+        command: Vec::new(),
+        healthcheck: None,
+        gate: None,
+        target: stage.target.clone(),
+        user: stage.user.clone(),
     }
 }
 

@@ -22,15 +22,31 @@ pub enum InstallStrategy {
     Package,
 }
 
+/// What images are made on, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BaseKind {
+    /// Debian, as small as Node's own images have it.
+    Slim,
+    /// Alpine: smaller, and with musl for a C library.
+    Alpine,
+    /// Node and the libraries it needs for services and commands, without a shell and a package manager. What builds and
+    /// installs begins with [`Slim`](Self::Slim).
+    Distroless,
+}
+
 /// Settings of the whole workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Node's version as a user writes it (`22`, `24.16.0`), over whatever the repository says.
     pub node: Option<String>,
+    /// What images are made on; [`BaseKind::Slim`] when nothing is said.
+    pub base: Option<BaseKind>,
     /// The image every stage begins with, over the one made from Node's version.
     pub image: Option<ImageRef>,
     /// The image static targets are served by.
     pub static_image: Option<ImageRef>,
+    /// The digests of base images, by their references: `sha256:…`.
+    pub pins: BTreeMap<ImageRef, String>,
     /// Files or folders of the root that every build stage gets.
     pub root_files: Vec<WorkspacePath>,
     /// How packages are grouped into install stages.
@@ -122,6 +138,8 @@ pub struct TargetSettings {
     pub dev: Option<DevSettings>,
     /// Scripts that must end well before its image is made, over the workspace's.
     pub checks: Option<Vec<String>>,
+    /// What its image is made on, over the workspace's.
+    pub base: Option<BaseKind>,
     /// The image its runtime begins with, over the workspace's.
     pub image: Option<ImageRef>,
 }

@@ -7,10 +7,22 @@ use crate::members::{Member, key_part};
 use crate::model::{CopySource, Healthcheck, ImageRef, Probe, Stage, StageId, StageKind, StaticStage, TargetName};
 use crate::nginx;
 use crate::plan::Planner;
+use crate::settings::{BaseKind, Settings};
 use crate::targets::FoundTarget;
 
 /// What static targets are served by. Unprivileged, so it listens above 1024 and owns what it writes.
 const STATIC_IMAGE: &str = "nginxinc/nginx-unprivileged:stable-bookworm";
+
+/// The same on Alpine.
+const STATIC_ALPINE: &str = "nginxinc/nginx-unprivileged:stable-alpine";
+
+/// The web server's image on what the target, or else the workspace, says.
+fn static_image(target: Option<BaseKind>, settings: &Settings) -> &'static str {
+    match target.or(settings.base) {
+        Some(BaseKind::Alpine) => STATIC_ALPINE,
+        Some(BaseKind::Slim | BaseKind::Distroless) | None => STATIC_IMAGE,
+    }
+}
 
 impl Planner<'_> {
     /// The image of a static site.
@@ -37,7 +49,9 @@ impl Planner<'_> {
             image: configured
                 .and_then(|target| target.image.clone())
                 .or_else(|| self.settings.static_image.clone())
-                .unwrap_or_else(|| ImageRef::new(STATIC_IMAGE)),
+                .unwrap_or_else(|| {
+                    ImageRef::new(static_image(configured.and_then(|target| target.base), self.settings))
+                }),
             target: name.clone(),
             source,
             served,

@@ -317,10 +317,17 @@ async fn keep_budgets(
 /// Where to build.
 fn endpoints(args: &BuildArgs, environment: &Environment) -> Result<Vec<Endpoint>, Failure> {
     if args.builders.is_empty() {
-        return Ok(vec![Endpoint::resolve(environment)?]);
+        return Ok(vec![endpoint(None, environment)?]);
     }
-    let parse = |address: &String| Endpoint::parse(address, "`--builder`", environment).map_err(BuilderError);
-    Ok(args.builders.iter().map(parse).collect::<Result<_, _>>()?)
+    args.builders.iter().map(|address| endpoint(Some(address), environment)).collect()
+}
+
+/// The builder that `--builder` names, or the one that `docker` would use.
+pub(super) fn endpoint(builder: Option<&String>, environment: &Environment) -> Result<Endpoint, Failure> {
+    Ok(match builder {
+        Some(address) => Endpoint::parse(address, "`--builder`", environment).map_err(BuilderError)?,
+        None => Endpoint::resolve(environment)?,
+    })
 }
 
 /// That what a `buildkitd` builds goes nowhere, when nobody says where.

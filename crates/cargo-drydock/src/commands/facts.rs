@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use drydock_dockerfile::{Fingerprints, Surroundings};
 use drydock_plan::{BuildPlan, TargetName};
@@ -30,6 +31,7 @@ pub(super) struct Facts<'l> {
     packages: BTreeMap<&'l str, &'l str>,
     arguments: BTreeMap<String, String>,
     platforms: Vec<String>,
+    epoch: Option<u64>,
     git: OnceCell<Result<Git, String>>,
     fingerprints: OnceCell<Result<Fingerprints, String>>,
 }
@@ -44,7 +46,32 @@ impl<'l> Facts<'l> {
     pub(super) fn new(loaded: &'l Loaded, plan: &'l BuildPlan) -> Self {
         let packages = plan.targets.iter().map(|target| (target.name.as_str(), target.package.as_str())).collect();
         let (git, fingerprints) = (OnceCell::new(), OnceCell::new());
-        Self { loaded, plan, packages, arguments: BTreeMap::new(), platforms: Vec::new(), git, fingerprints }
+        Self {
+            loaded,
+            plan,
+            packages,
+            arguments: BTreeMap::new(),
+            platforms: Vec::new(),
+            epoch: None,
+            git,
+            fingerprints,
+        }
+    }
+
+    /// The same facts of images that are made at a time, in seconds since 1970.
+    pub(super) fn at(mut self, epoch: Option<u64>) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// The build arguments.
+    pub(super) fn arguments(&self) -> &BTreeMap<String, String> {
+        &self.arguments
+    }
+
+    /// The time since 1970 at which images are made, where one was said.
+    pub(super) fn time(&self) -> Option<Duration> {
+        self.epoch.map(Duration::from_secs)
     }
 
     /// The same facts of a build with these arguments for these platforms, which are in fingerprints.
@@ -79,6 +106,11 @@ impl<'l> Facts<'l> {
     pub(super) fn commit(&self) -> Option<(&str, bool)> {
         let git = self.git().ok()?;
         Some((git.head.commit.as_str(), git.head.dirty))
+    }
+
+    /// When the commit that is checked out was made, in seconds since 1970. The error is a sentence.
+    pub(super) fn commit_time(&self) -> Result<i64, &str> {
+        Ok(self.git()?.head.time)
     }
 
     /// Where the sources are, as a page that a browser can open: what CI says, where git fetches from, the root

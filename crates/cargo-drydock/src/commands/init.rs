@@ -5,7 +5,7 @@ use std::io;
 
 use camino::Utf8PathBuf;
 use drydock_diagnostics::{Category, Diagnose};
-use drydock_plan::{BuildPlan, FoundTarget, StageKind, TargetKind, TargetName, Targets};
+use drydock_plan::{BuildPlan, FoundTarget, ImageRef, StageKind, TargetKind, TargetName, Targets};
 
 use super::load::load;
 use super::whole::replace;
@@ -81,7 +81,7 @@ fn configuration(found: &Targets, plan: Option<&BuildPlan>) -> String {
             .and_then(|plan| plan.decisions.iter().find(|decision| decision.subject == "node"))
             .map(|decision| decision.because.as_str())
             .unwrap_or_default();
-        comment(&mut text, &format!("image = {}", quoted(image)), because);
+        comment(&mut text, &format!("image = {}", quoted(image.as_str())), because);
     }
     for (name, target) in &found.targets {
         target_table(&mut text, name, target);
@@ -157,9 +157,9 @@ fn package_tables(text: &mut String, plan: &BuildPlan) {
     }
 }
 
-fn base_image(plan: &BuildPlan) -> Option<&str> {
+fn base_image(plan: &BuildPlan) -> Option<ImageRef> {
     plan.stages.iter().find_map(|stage| match &stage.kind {
-        StageKind::Base(base) => base.image.as_ref().map(drydock_plan::ImageRef::as_str),
+        StageKind::Base(base) => base.image.as_ref().map(ImageRef::without_digest),
         _ => None,
     })
 }

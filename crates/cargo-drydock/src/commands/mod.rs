@@ -2,6 +2,7 @@
 
 mod affected;
 mod bake;
+mod bases;
 mod build;
 mod check;
 mod completions;
@@ -15,6 +16,7 @@ mod init;
 mod load;
 mod man;
 mod matrix;
+mod pin;
 mod plan;
 mod prune;
 mod reasons;
@@ -53,6 +55,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Bake(args) => bake::run(args, global, shell),
         Command::Files(args) => files::run(args, global, shell),
         Command::Prune(args) => prune::run(args, global, shell),
+        Command::Pin(args) => pin::run(args, global, shell),
         Command::Size(args) => size::run(args, global, shell),
         Command::Doctor(args) => doctor::run(*args, global, shell),
         Command::Init(args) => init::run(*args, global, shell),

@@ -10,6 +10,7 @@ use drydock_plan::{
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use super::bases::short;
 use super::load::load;
 use super::targets::DecisionDocument;
 use super::{digests, matrix, request, select, times};
@@ -105,9 +106,10 @@ fn target_line(target: &Target, width: usize) -> String {
 /// What a stage does, in one line.
 fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
     match &stage.kind {
-        StageKind::Image(image) => image.to_string(),
+        StageKind::Image(image) => short(image.as_str()),
         StageKind::Base(base) => {
-            let begins = base.image.as_ref().map(ToString::to_string).or(base.from.as_ref().map(ToString::to_string));
+            let begins =
+                base.image.as_ref().map(|image| short(image.as_str())).or(base.from.as_ref().map(ToString::to_string));
             let copied = base.copies.iter().map(|copy| copy.to.as_str());
             let more: Vec<&str> = base.system_packages.iter().map(String::as_str).chain(copied).collect();
             let with = if more.is_empty() { String::new() } else { format!(" with {}", more.join(", ")) };
@@ -136,7 +138,7 @@ fn sentence(plan: &BuildPlan, stage: &Stage) -> String {
         }
         StageKind::Static(site) => {
             let root = plan.root.as_str();
-            format!("{} {FAINT}serves {root}/{}{FAINT:#}", site.image, site.served)
+            format!("{} {FAINT}serves {root}/{}{FAINT:#}", short(site.image.as_str()), site.served)
         }
     }
 }

@@ -6,6 +6,7 @@ use drydock_dockerfile::{Cause, FileChange, StageChange};
 use drydock_plan::{BuildPlan, ContextContent, PackageName, StageId, StageKind, TargetName, WorkspacePath};
 use serde_json::{Map, Value, json};
 
+use super::bases::short;
 use super::state::State;
 use crate::config::FILE_NAME;
 
@@ -308,9 +309,9 @@ impl Reason {
             Self::Unreadable(why) => format!("the state to compare with has no plan: {why}"),
             Self::TargetAdded => "the target is new".to_owned(),
             Self::BaseImageChanged { before: Some(before), after } if before != after => {
-                format!("base image: {before} → {after}")
+                format!("base image: {} → {}", short(before), short(after))
             }
-            Self::BaseImageChanged { after, .. } => format!("base image: {after} is another"),
+            Self::BaseImageChanged { after, .. } => format!("base image: {} is another", short(after)),
             Self::LockfileChanged { entries, .. } if entries.is_empty() => "lockfile".to_owned(),
             Self::LockfileChanged { entries, .. } => {
                 let shown: Vec<String> = entries.iter().take(ENTRIES).map(EntryChange::sentence).collect();

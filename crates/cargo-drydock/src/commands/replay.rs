@@ -112,7 +112,8 @@ fn replay(
     let uncommitted = {
         let file = loaded.config.file.as_ref().and_then(|file| file.strip_prefix(&loaded.root).ok());
         let path = WorkspacePath::new(file.map_or(FILE_NAME, |file| file.as_str())).unwrap_or_default();
-        newest.object(&path).is_none()
+        // Without one, base images may be pinned all the same.
+        newest.object(&path).is_none() && loaded.config.file.is_some()
     };
     for (index, logged) in history.iter().enumerate() {
         let started = Instant::now();

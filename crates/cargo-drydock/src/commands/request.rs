@@ -1,5 +1,6 @@
 //! From a plan, the configuration and the arguments of `build` to what the driver is asked for.
 
+mod epoch;
 pub(super) mod images;
 mod outputs;
 mod values;
@@ -93,8 +94,14 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     validate(plan)?;
     let configured = &loaded.config.images;
-    let build_args = values::build_arguments(&args.steps.arguments)?;
-    let facts = Facts::new(loaded, plan).with(build_args.clone(), values::platforms(&args.platforms)?);
+    let mut build_args = values::build_arguments(&args.steps.arguments)?;
+    let facts = Facts::new(loaded, plan);
+    let time = epoch::wanted(args.image.source_date_epoch.as_deref(), &facts)?;
+    // Steps see it where they ask for it.
+    if let Some(time) = time.filter(|_| plan.stages.iter().flat_map(arguments_of).any(|name| name == epoch::VARIABLE)) {
+        build_args.entry(epoch::VARIABLE.to_owned()).or_insert_with(|| time.to_string());
+    }
+    let facts = facts.with(build_args.clone(), values::platforms(&args.platforms)?).at(time);
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     let tags = tags::of_targets(&facts, configured, &args.image.tags, &names).map_err(Failure::all)?;
     let (wish, outputs) = outputs::wish(&args.image, &facts, &names)?;
@@ -112,6 +119,7 @@ pub(super) fn prepare(
     let request = BuildRequest {
         context: context(loaded, plan),
         targets: targets(&facts, loaded, plan, args, &tags, outputs, shell)?,
+        source_date_epoch: time,
         jobs: args.jobs.unwrap_or_else(default_jobs),
         stage_weights: stage_weights(plan, configured),
         keep_going: args.keep_going,
@@ -148,7 +156,6 @@ fn targets(
 ) -> Result<Vec<TargetRequest>, Failure> {
     let configured = &loaded.config.images;
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
-    let build_args = values::build_arguments(&args.steps.arguments)?;
     let given_labels = values::pairs(&args.image.labels, "a label", "label")?;
     let given_annotations = values::pairs(&args.image.annotations, "an annotation", "annotation")?;
     let attestations = values::attestations(args.image.provenance.as_deref(), args.image.sbom.as_deref())?;
@@ -164,7 +171,7 @@ fn targets(
         let of_target = || configured.of(name, |table| table.platforms.clone()).unwrap_or_default();
         requests.push(TargetRequest {
             tags: tags.get(name).cloned().unwrap_or_default(),
-            build_args: build_args.clone(),
+            build_args: facts.arguments().clone(),
             labels: labels(facts, configured, &given_labels, oci, name, &mut warnings)?,
             annotations: annotations(facts, configured, &given_annotations, name)?,
             platforms: if platforms.is_empty() { of_target() } else { platforms.clone() },

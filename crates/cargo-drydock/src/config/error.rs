@@ -27,6 +27,9 @@ pub(crate) enum ConfigError {
     /// A path that is not inside the workspace.
     #[error("{message}")]
     Path { message: String, snippet: Box<Snippet> },
+    /// Something that nobody but a person can have written into `drydock.lock`.
+    #[error("{message}")]
+    Lock { message: String, help: String, snippet: Box<Snippet> },
     /// A package that is not in the workspace.
     #[error("there is no package `{name}` in the workspace")]
     UnknownPackage { name: String, closest: Option<String>, snippet: Box<Snippet> },
@@ -56,6 +59,7 @@ impl Diagnose for ConfigError {
             Self::Type { .. } => "config-type",
             Self::Value { .. } => "config-value",
             Self::Path { .. } => "config-path",
+            Self::Lock { .. } => "pins-invalid",
             Self::UnknownPackage { .. } => "config-unknown-package",
             Self::Twice { .. } => "config-twice",
             Self::NoTable { .. } => "config-no-table",
@@ -76,7 +80,7 @@ impl Diagnose for ConfigError {
             }
             Self::UnknownKey { closest: None, known, .. } => format!("it takes {}", list(known)),
             Self::Type { expected, .. } => format!("write {expected}"),
-            Self::Value { help, .. } => help.clone(),
+            Self::Value { help, .. } | Self::Lock { help, .. } => help.clone(),
             Self::Path { .. } => "write a path inside the workspace, relative to its root".to_owned(),
             Self::UnknownPackage { closest: None, .. } => "`drydock graph` lists the packages".to_owned(),
             Self::Twice { .. } => "keep one of them".to_owned(),
@@ -93,6 +97,7 @@ impl Diagnose for ConfigError {
             | Self::Type { snippet, .. }
             | Self::Value { snippet, .. }
             | Self::Path { snippet, .. }
+            | Self::Lock { snippet, .. }
             | Self::UnknownPackage { snippet, .. }
             | Self::Twice { snippet, .. } => vec![(**snippet).clone()],
             Self::NoTable { .. } | Self::Read(_) | Self::Cargo { .. } => Vec::new(),

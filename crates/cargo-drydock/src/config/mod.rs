@@ -7,6 +7,7 @@ mod command;
 mod commit;
 mod error;
 mod image;
+pub(crate) mod pins;
 mod read;
 mod service;
 mod source;
@@ -56,11 +57,18 @@ impl Config {
             Some(file) => Some(source::explicit(root, file)),
             None => source::find(root).transpose(),
         };
-        match found {
-            None => Ok(Self::default()),
-            Some(Ok(source)) => Self::parse(&source),
-            Some(Err(error)) => Err(vec![error]),
-        }
+        let mut config = match found {
+            None => Self::default(),
+            Some(Ok(source)) => Self::parse(&source)?,
+            Some(Err(error)) => return Err(vec![error]),
+        };
+        config.settings.pins = pins::load(root, &config.lock_file(root))?;
+        Ok(config)
+    }
+
+    /// Where base images are pinned.
+    pub(crate) fn lock_file(&self, root: &Utf8Path) -> Utf8PathBuf {
+        pins::beside(root, self.file.as_deref())
     }
 
     /// Reads the settings in `source`.

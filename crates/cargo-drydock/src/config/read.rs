@@ -1,7 +1,9 @@
 //! The keys of the configuration.
 
 use drydock_lockfile::{Lifecycle, PackageName, ProductionMode};
-use drydock_plan::{ImageRef, InstallStrategy, PackageSettings, Settings, TargetKind, TargetName, TargetSettings};
+use drydock_plan::{
+    BaseKind, ImageRef, InstallStrategy, PackageSettings, Settings, TargetKind, TargetName, TargetSettings,
+};
 use toml::de::{DeTable, DeValue};
 
 use super::command::{SplitError, split};
@@ -13,6 +15,7 @@ const TABLES: &[&str] = &["workspace", "package", "target"];
 /// The keys of `[workspace]`.
 pub(crate) const WORKSPACE: &[&str] = &[
     "node",
+    "base",
     "image",
     "static-image",
     "root-files",
@@ -60,6 +63,7 @@ pub(crate) const TARGET: &[&str] = &[
     "copy-from",
     "dev",
     "checks",
+    "base",
     "image",
     "weight",
     "registry",
@@ -133,12 +137,17 @@ impl Reader {
 
     fn workspace(&mut self, table: &DeTable<'_>, settings: &mut Settings) {
         let mut images = ImageSettings::default();
+        let mut based = None;
         for (key, value) in table {
             if self.image_key(key, value, &mut images) {
                 continue;
             }
             match &**key.get_ref() {
                 "node" => settings.node = self.version("node", value),
+                "base" => {
+                    settings.base = self.base(value);
+                    based = Some(value.span());
+                }
                 "image" => settings.image = self.image("image", value),
                 "static-image" => settings.static_image = self.image("static-image", value),
                 "root-files" => settings.root_files = self.paths("root-files", value),
@@ -165,6 +174,17 @@ impl Reader {
             }
         }
         self.images.all = images;
+        // What needs no shell is built in another image, which may have a name.
+        if let (Some(span), Some(_)) = (based, &settings.image)
+            && settings.base != Some(BaseKind::Distroless)
+        {
+            self.wrong_value(span, "`base` and `image` both say what stages begin with", "keep one of them");
+        }
+    }
+
+    fn base(&mut self, value: &Value<'_>) -> Option<BaseKind> {
+        let choices = [("slim", BaseKind::Slim), ("alpine", BaseKind::Alpine), ("distroless", BaseKind::Distroless)];
+        self.choice("base", value, &choices)
     }
 
     fn root_dependencies(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
@@ -217,6 +237,7 @@ impl Reader {
     fn target_settings(&mut self, name: &Key<'_>, table: &DeTable<'_>) -> TargetSettings {
         let mut settings = TargetSettings::default();
         let mut images = ImageSettings::default();
+        let mut based = None;
         for (key, value) in table {
             if self.image_key(key, value, &mut images) {
                 continue;
@@ -245,6 +266,10 @@ impl Reader {
                 "copy-from" => settings.copy_from = self.copies(value),
                 "dev" => settings.dev = self.dev(value),
                 "checks" => settings.checks = Some(self.texts("checks", value)),
+                "base" => {
+                    settings.base = self.base(value);
+                    based = Some(value.span());
+                }
                 "image" => settings.image = self.image("image", value),
                 "weight" => {
                     if let Some(weight) = self.weight(value) {
@@ -255,6 +280,9 @@ impl Reader {
             }
         }
         self.images.targets.insert(TargetName::new(name.get_ref()), images);
+        if let (Some(span), Some(_)) = (based, &settings.image) {
+            self.wrong_value(span, "`base` and `image` both say what the image begins with", "keep one of them");
+        }
         settings
     }
 

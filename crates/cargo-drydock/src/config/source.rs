@@ -73,7 +73,7 @@ fn table_span(text: &str) -> std::ops::Range<usize> {
     text.find(header).map_or(0..0, |start| start..start + header.len() + 1)
 }
 
-fn read_if_there(file: &Utf8Path) -> Result<Option<String>, ConfigError> {
+pub(super) fn read_if_there(file: &Utf8Path) -> Result<Option<String>, ConfigError> {
     match fs_err::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
@@ -81,6 +81,6 @@ fn read_if_there(file: &Utf8Path) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn shown(root: &Utf8Path, file: &Utf8Path) -> String {
+pub(super) fn shown(root: &Utf8Path, file: &Utf8Path) -> String {
     file.strip_prefix(root).unwrap_or(file).to_string()
 }

@@ -112,7 +112,7 @@ async fn an_index_gets_one_more_tag_with_a_token_for_writing() {
     assert_eq!(image.labels, BTreeMap::from([("same".to_owned(), "1".to_owned())]));
     assert_eq!((image.media_type.as_str(), &image.config), (INDEX, &None));
     assert_eq!(image.digest, digest(&text));
-    assert_eq!(registries.digest(&format!("{host}/a/b:1")).await, Some(digest(&text)));
+    assert_eq!(registries.digest(&format!("{host}/a/b:1")).await, Ok(digest(&text)));
     assert!(registries.image(&format!("{host}/a/b:2")).await.unwrap().is_none());
 
     let pushed = registries.tag(&image, &format!("{host}/a/b:2")).await.unwrap();

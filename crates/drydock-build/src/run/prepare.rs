@@ -13,8 +13,6 @@ use crate::listing::{self, Content, Listing};
 use crate::request::{BuildRequest, Secret, SecretSource, SshForward};
 use crate::session::Blobs;
 
-const EPOCH: &str = "SOURCE_DATE_EPOCH";
-
 /// Lists the context and reads the secrets, on threads where that may block.
 pub(super) async fn prepare(
     request: &mut BuildRequest,
@@ -92,13 +90,9 @@ pub(super) fn blobs(request: &BuildRequest) -> Blobs {
     Blobs(folders.map(|(folder, _)| (Blobs::id(folder), PathBuf::from(folder))).collect())
 }
 
-/// Adds the build arguments that `docker build` adds: proxies of Docker's configuration, and the time that reproducible
-/// builds pretend it is. What the request says stays.
+/// Adds the build arguments that `docker build` adds for proxies of Docker's configuration. What the request says stays.
 pub(super) fn add_arguments(builder: &Builder, request: &mut BuildRequest) {
-    let mut arguments = builder.docker_config.proxy_arguments(&builder.endpoint().address.to_string());
-    if let Some(time) = builder.environment.variable(EPOCH) {
-        arguments.insert(EPOCH.to_owned(), time.to_owned());
-    }
+    let arguments = builder.docker_config.proxy_arguments(&builder.endpoint().address.to_string());
     for target in &mut request.targets {
         // BuildKit takes a proxy's two spellings for one, and either value of the two.
         let given: Vec<String> = target.build_args.keys().map(|name| name.to_ascii_uppercase()).collect();

@@ -15,6 +15,7 @@ use drydock_dockerfile::{ContentDigest, Fingerprints, Surroundings, base_images}
 use drydock_plan::{BuildPlan, ImageRef, TargetName};
 use futures_util::future::join_all;
 
+use crate::commands::bases::{self, repository};
 use crate::commands::request::{Images, Wish};
 
 /// The label.
@@ -86,7 +87,7 @@ impl Search<'_> {
                 let Some(fingerprint) = fingerprints.target(&name).filter(|_| becomes_image(target)) else { continue };
                 let of_nobody = fingerprints.unknown_bases(&name);
                 if of_nobody.is_empty() {
-                    let value = of_image(fingerprint.to_string(), target);
+                    let value = of_image(fingerprint.to_string(), target, request.source_date_epoch);
                     target.labels.insert(LABEL.to_owned(), value);
                 } else {
                     unknown.extend(of_nobody.into_iter().map(str::to_owned));
@@ -100,18 +101,19 @@ impl Search<'_> {
     /// What the references of base images point to, as this builder will find it, as far as that is to be had.
     async fn bases(&self, builder: &Builder, pull: Pull) -> Result<BTreeMap<ImageRef, String>, BuildError> {
         let found = base_images(self.plan).into_iter().map(|image| async move {
-            let has_store = builder.info().kind == DaemonKind::Docker;
+            // A digest says it all, wherever the image is.
+            if image.digest().is_some() {
+                return Ok::<_, BuildError>(None);
+            }
             let own = match pull {
-                Pull::Missing if has_store => builder.image(image.as_str()).await?,
-                Pull::Missing | Pull::Always => None,
+                Pull::Missing => bases::in_store(builder, &image).await?,
+                Pull::Always => None,
             };
             let digest = match own {
-                Some(details) => Some(digest_of(&details, image.as_str())),
-                None if image.as_str().contains("@sha256:") => None,
-                None if has_store => builder.registry_digest(image.as_str()).await,
-                None => self.registries.digest(image.as_str()).await,
+                Some(stored) => Some(stored.into_digest()),
+                None => bases::in_registry(builder, self.registries, &image).await.ok(),
             };
-            Ok::<_, BuildError>(digest.map(|digest| (image, digest)))
+            Ok(digest.map(|digest| (image, digest)))
         });
         let found: Vec<_> = join_all(found).await.into_iter().collect::<Result<_, _>>()?;
         Ok(found.into_iter().flatten().collect())
@@ -197,34 +199,20 @@ fn unknown_bases(unknown: &BTreeSet<String>) -> Option<Warning> {
     let names: Vec<String> = unknown.iter().map(|name| format!("`{name}`")).collect();
     let message =
         format!("nobody can say what {} is now, so that what is built on it is never fresh", names.join(", "));
-    let help = "check that its registry answers, or pin it: `NAME@sha256:…`";
+    let help = "check that its registry answers, or pin it: `drydock pin`";
     Some(Warning::new("base-image-unknown", message).with_help(help))
 }
 
-/// What a reference to an image of a store points to: the same as in the registry it came from, where it came from one, so
-/// that all machines mean the same by it.
-fn digest_of(details: &ImageDetails, reference: &str) -> String {
-    let pulled = details.digests.iter().filter_map(|digest| digest.split_once('@'));
-    let own = pulled.into_iter().find(|(name, _)| *name == repository(reference)).map(|(_, digest)| digest);
-    own.unwrap_or(&details.id).to_owned()
-}
-
-/// A reference without its tag.
-fn repository(reference: &str) -> &str {
-    match reference.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => reference,
-    }
-}
-
 /// The fingerprint of an image: of its stage, and of what it is given beside that.
-fn of_image(stage: String, target: &TargetRequest) -> String {
-    if target.labels.is_empty() && target.annotations.is_empty() && target.attestations.is_empty() {
+fn of_image(stage: String, target: &TargetRequest, time: Option<u64>) -> String {
+    let time: BTreeMap<String, String> = time.map(|time| (String::new(), time.to_string())).into_iter().collect();
+    let more = [&target.labels, &target.annotations, &target.attestations, &time];
+    if more.iter().all(|pairs| pairs.is_empty()) {
         return stage;
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(stage.as_bytes());
-    for (kind, pairs) in [&target.labels, &target.annotations, &target.attestations].into_iter().enumerate() {
+    for (kind, pairs) in more.into_iter().enumerate() {
         for (key, value) in pairs {
             for text in [kind.to_string().as_str(), key, value] {
                 hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
@@ -285,26 +273,5 @@ impl Found {
                 metadata: told.collect(),
             }),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An image that was pulled is to every machine what the registry calls it; one that was made here is its id.
-    #[test]
-    fn base_images_are_called_as_their_registry_does() {
-        let details = |digests: &[&str]| ImageDetails {
-            id: "sha256:id".to_owned(),
-            size: 0,
-            labels: BTreeMap::new(),
-            tags: Vec::new(),
-            digests: digests.iter().map(|digest| (*digest).to_owned()).collect(),
-        };
-        let pulled = details(&["other@sha256:o", "node@sha256:n"]);
-        assert_eq!(digest_of(&pulled, "node:22"), "sha256:n");
-        assert_eq!(digest_of(&pulled, "localhost:5000/node:22"), "sha256:id");
-        assert_eq!(digest_of(&details(&[]), "node:22"), "sha256:id");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use drydock_build::{Builder, DaemonInfo, DaemonKind, Endpoint, Environment};
-use drydock_plan::BuildPlan;
+use drydock_build::{Builder, DaemonInfo, DaemonKind, Endpoint, Environment, Registries};
+use drydock_plan::{BuildPlan, ImageRef};
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 
+use super::super::bases;
 use super::super::load::Loaded;
 use super::finding::{Check, Finding};
 use crate::render::Severity;
@@ -134,9 +135,11 @@ fn images(plan: &BuildPlan) -> BTreeMap<String, String> {
 }
 
 async fn base_images(builder: &Builder, images: &BTreeMap<String, String>) -> Check {
+    let registries = &Registries::of(std::slice::from_ref(builder));
     let asked = images.keys().map(|image| async move {
-        let here = builder.info().kind == DaemonKind::Docker && matches!(builder.image(image).await, Ok(Some(_)));
-        let there = builder.registry_digest(image).await.is_some();
+        let reference = ImageRef::new(image);
+        let here = matches!(bases::in_store(builder, &reference).await, Ok(Some(_)));
+        let there = bases::in_registry(builder, registries, &reference).await.is_ok();
         (image, here, there)
     });
     let answers = join_all(asked).await;

@@ -163,14 +163,12 @@ fn oci_value(facts: &Facts<'_>, label: OciLabel, target: &str) -> Result<String,
             None => Err("the workspace is in no git repository with a commit"),
         },
         OciLabel::Version => facts.version(target).map(str::to_owned).ok_or("the package has no `version`"),
-        OciLabel::Created => Ok(timestamp(now())),
+        OciLabel::Created => Ok(timestamp(facts.time().unwrap_or_else(now))),
     }
 }
 
-/// Now, or the time that reproducible builds pretend it is.
 fn now() -> Duration {
-    let pretended = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok()).map(Duration::from_secs);
-    pretended.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A time since 1970 as RFC 3339 writes it.
