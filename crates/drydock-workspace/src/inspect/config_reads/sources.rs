@@ -1,6 +1,7 @@
 //! Paths in a package's own sources that leave it.
 
 use drydock_lockfile::WorkspacePath;
+use memchr::memmem;
 use rayon::prelude::*;
 
 use super::gather::{Gather, Role, is_code};
@@ -47,11 +48,11 @@ impl Gather<'_, '_> {
                     return Ok(Vec::new());
                 }
                 let Some(bytes) = tree.read(path)? else { return Ok(Vec::new()) };
-                let text = String::from_utf8_lossy(&bytes);
                 // Most files never climb high enough to leave the package, and need not be parsed.
-                if !text.contains(&"../".repeat(resolve::steps_out(path, &package.path))) {
+                if memmem::find(&bytes, "../".repeat(resolve::steps_out(path, &package.path)).as_bytes()).is_none() {
                     return Ok(Vec::new());
                 }
+                let text = String::from_utf8_lossy(&bytes);
                 Ok(if code { in_code(path, &text, types) } else { in_text(path, &text) })
             })
             .collect::<Result<_, WorkspaceError>>()?;
