@@ -87,6 +87,17 @@ fn rag_is_built_started_and_holds_what_it_should() {
     backend(&fixture, build.image("backend"));
     ingestion(&fixture, build.image("ingestion"));
     frontend(build.image("frontend"));
+    assert_eq!(config(build.image("frontend"))["ExposedPorts"], json!({ "8080/tcp": {} }));
+}
+
+/// What a browser sees does not depend on the web server.
+#[test]
+fn caddy_serves_a_site_as_nginx_does() {
+    let fixture = Fixture::example("rag");
+    fixture.write("drydock.toml", "[target.frontend]\nserver = \"caddy\"\n");
+    let build = Build::of(&fixture, &["frontend"]);
+    frontend(build.image("frontend"));
+    assert_eq!(config(build.image("frontend"))["User"], "1000:1000");
 }
 
 fn backend(fixture: &Fixture, image: &str) {
@@ -162,7 +173,6 @@ fn frontend(image: &str) {
 
     let user = shell(image, "id -u");
     assert_ne!(user.trim(), "0");
-    assert_eq!(config(image)["ExposedPorts"], json!({ "8080/tcp": {} }));
     insta::assert_snapshot!(files(image, "/srv/www"), @r"
     assets/index-HASH.js
     index.html

@@ -17,6 +17,7 @@ mod relay;
 #[cfg(feature = "buildkitd-tests")]
 mod buildkitd;
 mod check;
+mod compose;
 mod dev;
 mod distroless;
 mod doctor;

@@ -28,6 +28,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       replay       Tell what the last commits would have rebuilt, and which files cause most of it
       dockerfile   Print the combined Dockerfile, write it with what it needs, or check what is on disk
       bake         Print the file with which `docker buildx bake` builds the same images
+      compose      Write a Compose file with a service for each target, and what it builds them from
       files        List the files that the image of a target is made from
       prune        Write a workspace of its own for one target or package: its closure's sources,
                    manifests and lockfile
@@ -73,9 +74,9 @@ fn help_lists_the_commands_and_the_exit_codes() {
 
     Exit codes:
       0    success
-      1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
-           `pin --check` found a base image that is not pinned or not the newest, `doctor` found an
-           error,
+      1    a build failed, `dockerfile --check` or `compose --check` found stale files,
+           `affected --exit-code` found targets, `pin --check` found a base image that is not pinned or
+           not the newest, `doctor` found an error,
            or `size` found too much
       2    the command line or the configuration is wrong
       3    the workspace, a manifest or the lockfile is invalid

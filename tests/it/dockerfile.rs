@@ -349,7 +349,7 @@ fn a_file_of_somebody_else_is_not_overwritten() {
 
     ----- stderr -----
     error[file-not-generated]: `[ROOT]/docker/Dockerfile` was not written by drydock
-      = help: move it away, or name another folder: `--out-dir .drydock`; drydock overwrites only what it wrote
+      = help: move it away, or name another place; drydock overwrites only what it wrote
     ");
     assert_eq!(fixture.read("docker/Dockerfile"), "FROM scratch\n");
 }
@@ -363,7 +363,7 @@ fn it_is_only_written_inside_the_workspace() {
 
     ----- stderr -----
     error[out-dir-outside-workspace]: `../elsewhere` is not inside the workspace `[ROOT]`
-      = help: name a folder inside the workspace: `--out-dir .drydock`
+      = help: name one inside the workspace, like `.drydock`
     ");
 }
 

@@ -3,6 +3,7 @@
 mod affected;
 mod bad_input;
 mod command_line;
+mod compose;
 mod config;
 mod daemon;
 mod dockerfile;

@@ -71,7 +71,7 @@ fn run_steps(args: &Args, steps: &mut Steps) -> Result<()> {
 
     let up = steps.run("Docker daemon", || daemon::up(&state))?;
     tools.engine = Some(up.engine.clone());
-    let result = with_daemon(steps, &tools, &state, &up.engine);
+    let result = with_daemon(steps, &mut tools, &state, &up.engine);
     if up.started {
         let stopped = steps.run("stop the daemon", || daemon::down(&state).map(drop));
         return result.and(stopped);
@@ -79,8 +79,11 @@ fn run_steps(args: &Args, steps: &mut Steps) -> Result<()> {
     result
 }
 
-fn with_daemon(steps: &mut Steps, tools: &Tools<'_>, state: &StateDir, engine: &Engine) -> Result<()> {
+fn with_daemon(steps: &mut Steps, tools: &mut Tools<'_>, state: &StateDir, engine: &Engine) -> Result<()> {
+    let compose = steps.run("Compose", || daemon::compose::ensure(state, engine))?;
+    tools.path.extend(compose);
     steps.run("base images", || images::ensure(engine, state))?;
+    let tools = &*tools;
     let binaries = daemon_tests(tools)?;
     steps.run("tests with Docker", || {
         let mut command = tools.cargo();

@@ -16,8 +16,9 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 Exit codes:
   0    success
-  1    a build failed, `dockerfile --check` found stale files, `affected --exit-code` found targets,
-       `pin --check` found a base image that is not pinned or not the newest, `doctor` found an error,
+  1    a build failed, `dockerfile --check` or `compose --check` found stale files,
+       `affected --exit-code` found targets, `pin --check` found a base image that is not pinned or
+       not the newest, `doctor` found an error,
        or `size` found too much
   2    the command line or the configuration is wrong
   3    the workspace, a manifest or the lockfile is invalid
@@ -109,6 +110,8 @@ pub(crate) enum Command {
     Dockerfile(DockerfileArgs),
     /// Print the file with which `docker buildx bake` builds the same images
     Bake(BakeArgs),
+    /// Write a Compose file with a service for each target, and what it builds them from
+    Compose(ComposeArgs),
     /// List the files that the image of a target is made from
     Files(FilesArgs),
     /// Write a workspace of its own for one target or package: its closure's sources, manifests and lockfile
@@ -270,6 +273,32 @@ pub(crate) struct BakeArgs {
     /// Targets, by their name or their package's [default: all]
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+    /// The tag of each image [default: `{target}`]. Can be given several times; the fields of `build --tag` are filled in
+    #[arg(short, long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct ComposeArgs {
+    /// Targets, by their name or their package's [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The images to develop in, with what `docker compose watch` does about edits
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// Mount the sources into the images to develop in, over all but what is installed, instead of copying edits
+    #[arg(long, requires = "dev")]
+    pub(crate) mount: bool,
+    /// The file to write, inside the workspace, or `-` to print it [default: compose.yaml; compose.dev.yaml with --dev]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) out: Option<Utf8PathBuf>,
+    /// Exit with 1 and print the difference when what is on disk is stale
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Refer to images by their tags alone, for where there are no sources
+    #[arg(long, conflicts_with = "dev")]
+    pub(crate) no_build: bool,
     /// The tag of each image [default: `{target}`]. Can be given several times; the fields of `build --tag` are filled in
     #[arg(short, long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
@@ -603,7 +632,9 @@ impl Command {
             Self::Doctor(args) => args.format.format,
             Self::Size(args) => args.format.format,
             Self::Pin(args) => args.format.format,
-            Self::Bake(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) | Self::Man => Format::Human,
+            Self::Bake(_) | Self::Compose(_) | Self::Prune(_) | Self::Init(_) | Self::Completions(_) | Self::Man => {
+                Format::Human
+            }
         };
         format == Format::Json
     }

@@ -120,7 +120,7 @@ fn bake_names(plan: &BuildPlan) -> BTreeMap<&TargetName, String> {
 }
 
 /// `sentry-token` is read from `SENTRY_TOKEN`.
-fn environment_name(id: &str) -> String {
+pub(crate) fn environment_name(id: &str) -> String {
     id.chars()
         .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' })
         .collect()
@@ -128,14 +128,18 @@ fn environment_name(id: &str) -> String {
 
 /// What the stages of an image are given from outside.
 #[derive(Default)]
-struct Needs<'p> {
-    arguments: BTreeSet<&'p str>,
-    secrets: BTreeSet<&'p str>,
-    npmrc: bool,
+pub(crate) struct Needs<'p> {
+    /// Build arguments.
+    pub(crate) arguments: BTreeSet<&'p str>,
+    /// Ids of secrets.
+    pub(crate) secrets: BTreeSet<&'p str>,
+    /// Whether `.npmrc` is one of them.
+    pub(crate) npmrc: bool,
 }
 
 impl<'p> Needs<'p> {
-    fn of(stages: &BTreeMap<&'p StageId, &'p Stage>, stage: &'p StageId) -> Self {
+    /// What `stage` and those it is made from need.
+    pub(crate) fn of(stages: &BTreeMap<&'p StageId, &'p Stage>, stage: &'p StageId) -> Self {
         let mut needs = Self::default();
         let mut seen = BTreeSet::new();
         let mut open = vec![stage];

@@ -25,18 +25,27 @@ const HEADER: usize = 64;
 ///
 /// `generated` is the folder that generated files are written to, as for [`lower`](crate::lower()).
 pub fn ignore_file(plan: &BuildPlan, generated: &WorkspacePath) -> String {
-    let paths: BTreeSet<WorkspacePath> = context_files(plan, generated).map(|(path, _)| path).collect();
-    let whole = whole_folders(&paths, PATTERNS, BYTES);
-    ignore_text(&paths, &whole)
+    ignore_file_with(plan, generated, &[])
 }
 
-fn ignore_text(paths: &BTreeSet<WorkspacePath>, whole: &BTreeSet<WorkspacePath>) -> String {
+/// The same with more patterns, which stand before those of the plan's own files, so that these hold in any case.
+pub(crate) fn ignore_file_with(plan: &BuildPlan, generated: &WorkspacePath, more: &[String]) -> String {
+    let paths: BTreeSet<WorkspacePath> = context_files(plan, generated).map(|(path, _)| path).collect();
+    let whole = whole_folders(&paths, PATTERNS, BYTES);
+    ignore_text(&paths, &whole, more)
+}
+
+fn ignore_text(paths: &BTreeSet<WorkspacePath>, whole: &BTreeSet<WorkspacePath>, more: &[String]) -> String {
     let mut text =
         String::from("# Written by `cargo drydock dockerfile`: the build sees what is named here and nothing else.\n");
     if !whole.is_empty() {
         text.push_str("# There are too many to name each, so the largest folders are let in as a whole.\n");
     }
     text.push_str("*\n");
+    for pattern in more {
+        text.push_str(pattern);
+        text.push('\n');
+    }
     let is_inside = |path: &WorkspacePath| ancestors(path).any(|folder| whole.contains(&folder));
     let (inside, named): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_inside(path));
     let mut let_in: Vec<&WorkspacePath> = named.into_iter().chain(whole).collect();
@@ -196,7 +205,7 @@ mod tests {
         assert_eq!(whole(8, 600), ["packages/api/src"]);
         assert_eq!(whole(6, BYTES), ["packages/api/src"]);
         assert_eq!(whole(3, BYTES), ["packages"]);
-        insta::assert_snapshot!(ignore_text(&paths, &whole_folders(&paths, 7, BYTES)), @r#"
+        insta::assert_snapshot!(ignore_text(&paths, &whole_folders(&paths, 7, BYTES), &[]), @r#"
         # Written by `cargo drydock dockerfile`: the build sees what is named here and nothing else.
         # There are too many to name each, so the largest folders are let in as a whole.
         *
@@ -219,7 +228,7 @@ mod tests {
                 .chain((0..packages).map(|index| format!("packages/p{index}/package.json")))
                 .map(|text| WorkspacePath::new(&text).unwrap())
                 .collect();
-            let text = ignore_text(&paths, &whole_folders(&paths, PATTERNS, BYTES));
+            let text = ignore_text(&paths, &whole_folders(&paths, PATTERNS, BYTES), &[]);
             assert!(text.lines().count() <= PATTERNS + 4, "{}", text.lines().count());
         }
     }

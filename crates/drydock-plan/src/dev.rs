@@ -104,6 +104,18 @@ fn begins_with(command: &[String], words: &[&str]) -> bool {
     command.len() >= words.len() && command.iter().zip(words).all(|(one, other)| one == other)
 }
 
+/// Whether a command sees edits by itself. What a shell or a package manager runs may do much else: to start it again is
+/// always right.
+fn reloads(command: &[String]) -> bool {
+    let program = command.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+    let watches = || command.iter().any(|word| ["--watch", "-w", "watch", "--watch-path"].contains(&word.as_str()));
+    match program {
+        "npm" | "pnpm" | "yarn" | "bun" | "npx" | "sh" | "bash" => false,
+        "nodemon" | "ts-node-dev" | "tsnd" | "node-dev" => true,
+        _ => watches() || SERVERS.iter().any(|(words, port, _)| *port != 0 && begins_with(command, words)),
+    }
+}
+
 fn from_scripts(workspace: &Workspace, package: &Package, kind: TargetKind) -> Option<Launch> {
     let text = |name: &str| package.script(name);
     let for_sites = SITE_SCRIPTS.iter().filter(|_| kind == TargetKind::Static);
@@ -164,14 +176,17 @@ impl Planner<'_> {
         let developed = self.members.developed(own);
         for member in self.in_build_order(&developed) {
             let files = self.all_files(member);
-            let built = self.facts[&member].outputs.is_some();
+            let written = self.facts[&member].outputs.as_ref().is_some_and(|outputs| !outputs.whole_package);
+            let built = self.facts[&member].outputs.is_some() && (member != own || dev.built);
             sources.push(DevSource {
                 package: self.members.name(member).clone(),
                 directory: self.members.path(member).clone(),
                 files: files.clone(),
+                built,
+                outputs: if written { self.outputs(member) } else { Vec::new() },
             });
             copies.add(CopySource::Context, files);
-            if built && (member != own || dev.built) {
+            if built {
                 copies.add(CopySource::Stage(self.build_ids[&member].clone()), self.outputs(member));
             } else {
                 setup.extend(self.lifecycle_of(member));
@@ -223,6 +238,7 @@ impl Planner<'_> {
             copies: copies.finish(),
             setup,
             workdir: dev.launch.workdir,
+            reloads: reloads(&dev.launch.command),
             env,
             path: if dev.launch.through_path { self.command_folders(own) } else { Vec::new() },
             user: USER.to_owned(),

@@ -25,7 +25,6 @@ mod listen;
 mod members;
 mod model;
 mod names;
-mod nginx;
 mod node;
 mod patches;
 mod pins;
@@ -38,6 +37,7 @@ mod settings;
 mod site;
 mod subset;
 mod targets;
+mod web_server;
 
 pub use checks::CHECKS;
 pub use dev::Dev;
@@ -49,7 +49,7 @@ pub use launch::Launch;
 pub use model::{
     BaseStage, BuildPlan, BuildStage, CheckStage, ContextContent, ContextFile, CopySource, Decision, DevSource,
     DevStage, Healthcheck, ImageCopy, ImagePath, ImageRef, InstallPurpose, InstallStage, Probe, RuntimeCopy,
-    RuntimeStage, Stage, StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName,
+    RuntimeStage, Stage, StageCopy, StageId, StageKind, StaticServer, StaticStage, Target, TargetKind, TargetName,
 };
 pub use plan::{plan, plan_checks};
 pub use settings::{BaseKind, CopyFrom, DevSettings, InstallStrategy, PackageSettings, Settings, TargetSettings};

@@ -378,10 +378,22 @@ impl Healthcheck {
     }
 }
 
+/// What serves a static site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum StaticServer {
+    /// The unprivileged image of nginx.
+    #[default]
+    Nginx,
+    /// Caddy.
+    Caddy,
+}
+
 /// A static site's image.
 #[derive(Debug, Clone)]
 pub struct StaticStage {
-    /// The web server's image.
+    /// The web server.
+    pub server: StaticServer,
+    /// Its image.
     pub image: ImageRef,
     /// The target.
     pub target: TargetName,
@@ -389,8 +401,7 @@ pub struct StaticStage {
     pub source: CopySource,
     /// The folder that is served, from the root.
     pub served: WorkspacePath,
-    /// The web server's configuration in the context, for `/etc/nginx/conf.d/default.conf`. It serves
-    /// `/srv/www`.
+    /// The web server's configuration in the context. It serves `/srv/www`.
     pub configuration: WorkspacePath,
     /// The port it listens on.
     pub port: u16,
@@ -436,6 +447,8 @@ pub struct DevStage {
     pub command: Vec<String>,
     /// How Docker asks whether it is healthy.
     pub healthcheck: Option<Healthcheck>,
+    /// Whether its command sees edits of files by itself; another one has to be started again.
+    pub reloads: bool,
     /// The packages whose sources it holds, in the order in which they are built.
     pub sources: Vec<DevSource>,
     /// Folders of installed packages, which may be there: what is mounted over a package's folder must leave these as
@@ -452,6 +465,10 @@ pub struct DevSource {
     pub directory: WorkspacePath,
     /// Its files and folders, each at the same place in the image.
     pub files: Vec<WorkspacePath>,
+    /// Whether what runs is made from them by a build, in the image: an edit of them counts when the image is built anew.
+    pub built: bool,
+    /// What its build writes, from the root, be it in the image or beside the sources of whoever edits them.
+    pub outputs: Vec<WorkspacePath>,
 }
 
 /// One file of the context.

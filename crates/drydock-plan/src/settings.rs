@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use drydock_lockfile::{Lifecycle, PackageName, ProductionMode, WorkspacePath};
 use indexmap::IndexMap;
 
-use crate::model::{Healthcheck, ImagePath, ImageRef, TargetKind, TargetName};
+use crate::model::{Healthcheck, ImagePath, ImageRef, StaticServer, TargetKind, TargetName};
 
 /// How packages are grouped into install stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -47,6 +47,8 @@ pub struct Settings {
     pub static_image: Option<ImageRef>,
     /// The digests of base images, by their references: `sha256:…`.
     pub pins: BTreeMap<ImageRef, String>,
+    /// What serves static targets.
+    pub server: Option<StaticServer>,
     /// Files or folders of the root that every build stage gets.
     pub root_files: Vec<WorkspacePath>,
     /// How packages are grouped into install stages.
@@ -134,6 +136,8 @@ pub struct TargetSettings {
     pub jemalloc: bool,
     /// What it takes from other images.
     pub copy_from: Vec<CopyFrom>,
+    /// What serves it, for a static target, over the workspace's.
+    pub server: Option<StaticServer>,
     /// How it is developed.
     pub dev: Option<DevSettings>,
     /// Scripts that must end well before its image is made, over the workspace's.

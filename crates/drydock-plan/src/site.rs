@@ -4,23 +4,31 @@ use drydock_lockfile::WorkspacePath;
 
 use crate::error::PlanError;
 use crate::members::{Member, key_part};
-use crate::model::{CopySource, Healthcheck, ImageRef, Probe, Stage, StageId, StageKind, StaticStage, TargetName};
-use crate::nginx;
+use crate::model::{
+    CopySource, Healthcheck, ImageRef, Probe, Stage, StageId, StageKind, StaticServer, StaticStage, TargetName,
+};
 use crate::plan::Planner;
 use crate::settings::{BaseKind, Settings};
 use crate::targets::FoundTarget;
+use crate::web_server;
 
 /// What static targets are served by. Unprivileged, so it listens above 1024 and owns what it writes.
-const STATIC_IMAGE: &str = "nginxinc/nginx-unprivileged:stable-bookworm";
+const NGINX: &str = "nginxinc/nginx-unprivileged:stable-bookworm";
 
-/// The same on Alpine.
-const STATIC_ALPINE: &str = "nginxinc/nginx-unprivileged:stable-alpine";
+/// The same by Caddy.
+const CADDY: &str = "caddy:2";
+
+/// Both on Alpine.
+const NGINX_ALPINE: &str = "nginxinc/nginx-unprivileged:stable-alpine";
+const CADDY_ALPINE: &str = "caddy:2-alpine";
 
 /// The web server's image on what the target, or else the workspace, says.
-fn static_image(target: Option<BaseKind>, settings: &Settings) -> &'static str {
-    match target.or(settings.base) {
-        Some(BaseKind::Alpine) => STATIC_ALPINE,
-        Some(BaseKind::Slim | BaseKind::Distroless) | None => STATIC_IMAGE,
+fn static_image(server: StaticServer, target: Option<BaseKind>, settings: &Settings) -> &'static str {
+    match (server, target.or(settings.base)) {
+        (StaticServer::Nginx, Some(BaseKind::Alpine)) => NGINX_ALPINE,
+        (StaticServer::Nginx, Some(BaseKind::Slim | BaseKind::Distroless) | None) => NGINX,
+        (StaticServer::Caddy, Some(BaseKind::Alpine)) => CADDY_ALPINE,
+        (StaticServer::Caddy, Some(BaseKind::Slim | BaseKind::Distroless) | None) => CADDY,
     }
 }
 
@@ -36,21 +44,27 @@ impl Planner<'_> {
             CopySource::Context
         };
         let port = target.port.expect("a static target is given a port");
-        let configuration =
-            WorkspacePath::new(&format!(".drydock/nginx/{name}.conf")).expect("names of targets hold no `/`");
-        let text = nginx::configuration(port, target.site.as_ref().map(|site| site.kind));
-        self.context.add_bytes(configuration.clone(), text.into_bytes(), false);
         let configured = self.settings.targets.get(name);
+        let web_server = configured.and_then(|target| target.server).or(self.settings.server).unwrap_or_default();
+        let configuration = match web_server {
+            StaticServer::Nginx => format!(".drydock/nginx/{name}.conf"),
+            StaticServer::Caddy => format!(".drydock/caddy/{name}.Caddyfile"),
+        };
+        let configuration = WorkspacePath::new(&configuration).expect("names of targets hold no `/`");
+        let text = web_server::configuration(web_server, port, target.site.as_ref().map(|site| site.kind));
+        self.context.add_bytes(configuration.clone(), text.into_bytes(), false);
         let healthcheck = configured.and_then(|target| target.healthcheck.clone());
         if let Some(Healthcheck { probe: Probe::Http { path, .. }, .. }) = &healthcheck {
             return Err(PlanError::ProbeWithoutNode { target: name.clone(), path: path.clone() });
         }
         let stage = StaticStage {
+            server: web_server,
             image: configured
                 .and_then(|target| target.image.clone())
                 .or_else(|| self.settings.static_image.clone())
                 .unwrap_or_else(|| {
-                    ImageRef::new(static_image(configured.and_then(|target| target.base), self.settings))
+                    let base = configured.and_then(|target| target.base);
+                    ImageRef::new(static_image(web_server, base, self.settings))
                 }),
             target: name.clone(),
             source,

@@ -5,6 +5,7 @@
 //! file only.
 
 mod beside;
+pub(crate) mod compose;
 mod matrix;
 mod packages;
 
@@ -88,7 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Up { from, own } => {
             let engine = up_with(&state, *from, *own)?.engine;
-            println!("{}", export_line(&engine));
+            let compose = compose::ensure(&state, &engine)?;
+            println!("{}", export_line(&engine, compose.as_deref()));
         }
         Verb::Fetch { from } => {
             let _lock = state.lock("up")?;
@@ -106,7 +108,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 eprintln!("  removed {}", state.path().display());
             }
         }
-        Verb::Env => println!("{}", export_line(&Engine::find(&state)?)),
+        Verb::Env => println!("{}", export_line(&Engine::find(&state)?, None)),
         Verb::Check { buildkitd: Some(program), .. } => matrix::check_buildkitd(&state, program)?,
         Verb::Check { from, buildkitd: None } => matrix::check(&state, *from)?,
         Verb::Status => status(&state)?,
@@ -188,11 +190,11 @@ fn status(state: &StateDir) -> Result<()> {
     Ok(())
 }
 
-fn export_line(engine: &Engine) -> String {
+fn export_line(engine: &Engine, compose: Option<&Path>) -> String {
     // Single quotes hold anything but themselves.
     let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut line = format!("export DOCKER_HOST={}", quote(&engine.host));
-    if let Some(bin) = &engine.bin {
+    if let Some(bin) = engine.bin.as_deref().or(compose) {
         line.push_str(&format!(" PATH={}:\"$PATH\"", quote(&bin.to_string_lossy())));
     }
     line
@@ -333,10 +335,7 @@ fn write_client(state: &StateDir, docker: &Unpacked) -> Result<()> {
     let bin = state.join("bin");
     fs_err::create_dir_all(&bin)?;
     let config = state.join("client");
-    fs_err::create_dir_all(&config)?;
-    let plugins = docker.root.join("usr/libexec/docker/cli-plugins");
-    let text = serde_json::to_string_pretty(&json!({ "cliPluginsExtraDirs": [plugins] }))?;
-    fs_err::write(config.join("config.json"), text)?;
+    write_plugins(state, &docker.root)?;
     let script = format!(
         "#!/bin/sh\n\
          # Written by `cargo xtask daemon up`.\n\
@@ -347,6 +346,21 @@ fn write_client(state: &StateDir, docker: &Unpacked) -> Result<()> {
         docker.root.join("usr/bin/docker").display()
     );
     host::write_executable(&bin.join("docker"), &script)
+}
+
+/// Tells our client where its plugins are: those that came with it, and Compose once that is there.
+fn write_plugins(state: &StateDir, docker: &Path) -> Result<()> {
+    let own = docker.join("usr/libexec/docker/cli-plugins");
+    let plugins: Vec<PathBuf> = [own].into_iter().chain(compose::folder(state)).collect();
+    let config = state.join("client");
+    fs_err::create_dir_all(&config)?;
+    let text = serde_json::to_string_pretty(&json!({ "cliPluginsExtraDirs": plugins }))?;
+    Ok(fs_err::write(config.join("config.json"), text)?)
+}
+
+/// The same for the client of a daemon that runs.
+fn write_client_configuration(state: &StateDir) -> Result<()> {
+    write_plugins(state, &unpacked(state, None)?.root)
 }
 
 fn wait_until_it_answers(state: &StateDir) -> Result<Engine> {

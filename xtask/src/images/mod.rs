@@ -4,6 +4,7 @@
 //! removed. Where it cannot, images with the same names and layout are made from what the machine
 //! can reach: Debian's archive and the npm registry.
 
+mod caddy;
 mod debian;
 mod fetch;
 mod nginx;
@@ -38,6 +39,7 @@ const DEFAULT_IMAGES: &[&str] = &[
     "node:20-bookworm-slim",
     "node:24-bookworm-slim",
     "nginxinc/nginx-unprivileged:stable-bookworm",
+    "caddy:2",
 ];
 
 /// Holds the hash of the recipe, and tells a stand-in from the real image.
@@ -100,6 +102,7 @@ enum Image {
     Debian { codename: String },
     Node { version: String, codename: String },
     Nginx { codename: String },
+    Caddy { codename: String },
 }
 
 /// Debian releases that debootstrap can make and that official images are made of.
@@ -137,10 +140,11 @@ impl Image {
             ("nginxinc/nginx-unprivileged", [version]) if *version == "stable" || is_version(version) => {
                 Ok(Self::Nginx { codename })
             }
+            ("caddy", [version]) if is_version(version) => Ok(Self::Caddy { codename }),
             _ => bail!(
                 "no stand-in for `{name}`: only `debian:CODENAME-slim`, \
-                 `node:VERSION-CODENAME-slim` and `nginxinc/nginx-unprivileged:stable-CODENAME` \
-                 can be made"
+                 `node:VERSION-CODENAME-slim`, `nginxinc/nginx-unprivileged:stable-CODENAME` and \
+                 `caddy:VERSION` can be made"
             ),
         }
     }
@@ -169,6 +173,7 @@ impl Workshop<'_> {
                 node::recipe(self.machine, version, &debian::recipe(self.machine, codename))
             }
             Image::Nginx { codename } => nginx::recipe(&debian::recipe(self.machine, codename)),
+            Image::Caddy { codename } => caddy::recipe(&debian::recipe(self.machine, codename)),
         };
         match present(self.engine, name)? {
             Present::Real => {
@@ -191,6 +196,10 @@ impl Workshop<'_> {
             Image::Nginx { codename } => {
                 let base = self.ensure_base(codename)?;
                 nginx::make(self, name, &base, &recipe)?
+            }
+            Image::Caddy { codename } => {
+                let base = self.ensure_base(codename)?;
+                caddy::make(self, name, &base, &recipe)?
             }
         };
         eprintln!("  {name}: made from {what} in {:.0?}", begun.elapsed());
@@ -285,6 +294,7 @@ mod tests {
         let nginx = Image::Nginx { codename: "bookworm".to_owned() };
         assert_eq!(parse("nginxinc/nginx-unprivileged:stable-bookworm"), nginx);
         assert_eq!(parse("nginxinc/nginx-unprivileged:1.28"), nginx);
+        assert_eq!(parse("caddy:2"), Image::Caddy { codename: "bookworm".to_owned() });
         assert_eq!(parse("debian:trixie-slim"), Image::Debian { codename: "trixie".to_owned() });
     }
 

@@ -23,7 +23,7 @@ const MARK: &str = "# Written by `cargo drydock dockerfile`";
 
 /// What keeps the Dockerfile from being written.
 #[derive(Debug, thiserror::Error)]
-enum WriteError {
+pub(super) enum WriteError {
     /// The folder is not inside the workspace, where the Dockerfile could not copy from it.
     #[error("`{directory}` is not inside the workspace `{root}`")]
     Outside { directory: Utf8PathBuf, root: Utf8PathBuf },
@@ -50,10 +50,9 @@ impl Diagnose for WriteError {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Outside { .. } => "name a folder inside the workspace: `--out-dir .drydock`".to_owned(),
+            Self::Outside { .. } => "name one inside the workspace, like `.drydock`".to_owned(),
             Self::Foreign { .. } => {
-                "move it away, or name another folder: `--out-dir .drydock`; drydock overwrites only what it wrote"
-                    .to_owned()
+                "move it away, or name another place; drydock overwrites only what it wrote".to_owned()
             }
             Self::Disk(_) => "check that the folder may be written to".to_owned(),
         })
@@ -75,9 +74,12 @@ pub(super) fn run(args: &DockerfileArgs, global: &GlobalArgs, shell: &mut Shell)
     let files = written(&plan, &directory);
     let states = compare(&loaded.root, &files)?;
     if args.check {
-        return check(&directory, &states, &files, shell);
+        return check(&format!("drydock dockerfile --out-dir {directory}"), &states, &files, shell);
     }
-    write(&loaded.root, &directory, &files, &states, shell)
+    let detail = write(&loaded.root, &directory, &files, &states)?;
+    let count = crate::report::units::count(files.len() as u64, "file");
+    shell.status("Wrote", format!("{count} to {directory} ({detail})"));
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -95,7 +97,7 @@ fn print(dockerfile: &str, shell: &mut Shell) -> Result<(), Failure> {
 
 /// What is on disk in the place of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// The same.
     Current,
     /// Nothing.
@@ -104,7 +106,8 @@ enum State {
     Stale(Vec<u8>),
 }
 
-fn compare(
+/// What is on disk in the place of each file.
+pub(super) fn compare(
     root: &Utf8Path,
     files: &BTreeMap<WorkspacePath, WrittenFile>,
 ) -> Result<BTreeMap<WorkspacePath, State>, Failure> {
@@ -134,8 +137,9 @@ struct StaleDocument<'a> {
     state: &'static str,
 }
 
-fn check(
-    directory: &WorkspacePath,
+/// Tells which files are stale, and that `again` writes them.
+pub(super) fn check(
+    again: &str,
     states: &BTreeMap<WorkspacePath, State>,
     files: &BTreeMap<WorkspacePath, WrittenFile>,
     shell: &mut Shell,
@@ -159,7 +163,7 @@ fn check(
         return Ok(());
     }
     let count = crate::report::units::count(stale.len() as u64, "file");
-    shell.status_wrong("Stale", format!("{count}; run `drydock dockerfile --out-dir {directory}`"));
+    shell.status_wrong("Stale", format!("{count}; run `{again}`"));
     Err(Failure::Reported(Exit::Failed))
 }
 
@@ -186,13 +190,13 @@ fn difference(path: &WorkspacePath, state: &State, file: &WrittenFile) -> String
     text
 }
 
-fn write(
+/// Writes the Dockerfile and what lies beside it, and takes away what an earlier one needed. Gives what changed, in words.
+pub(super) fn write(
     root: &Utf8Path,
     directory: &WorkspacePath,
     files: &BTreeMap<WorkspacePath, WrittenFile>,
     states: &BTreeMap<WorkspacePath, State>,
-    shell: &mut Shell,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let dockerfile = directory.join("Dockerfile").expect("a plain name does not climb");
     // The other files lie beside a Dockerfile of ours, or where nothing was.
     let ours = match &states[&dockerfile] {
@@ -210,17 +214,14 @@ fn write(
         write_file(&root.join(path.as_str()), file).map_err(WriteError::Disk)?;
         changed += 1;
     }
-    let count = crate::report::units::count(files.len() as u64, "file");
-    let detail = match (changed, removed) {
+    Ok(match (changed, removed) {
         (0, 0) => "nothing changed".to_owned(),
         (changed, 0) => format!("{changed} changed"),
         (changed, removed) => format!("{changed} changed, {removed} removed"),
-    };
-    shell.status("Wrote", format!("{count} to {directory} ({detail})"));
-    Ok(())
+    })
 }
 
-fn write_file(path: &Utf8Path, file: &WrittenFile) -> io::Result<()> {
+pub(super) fn write_file(path: &Utf8Path, file: &WrittenFile) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs_err::create_dir_all(parent)?;
     }
@@ -262,7 +263,7 @@ fn remove_obsolete(
 }
 
 /// `directory`, relative to the current folder, as a path of the workspace.
-fn inside(root: &Utf8Path, directory: &Utf8Path) -> Result<WorkspacePath, Failure> {
+pub(super) fn inside(root: &Utf8Path, directory: &Utf8Path) -> Result<WorkspacePath, Failure> {
     let outside = || WriteError::Outside { directory: directory.to_owned(), root: root.to_owned() };
     let current = Utf8Path::new(".").canonicalize_utf8().map_err(WriteError::Disk)?;
     let mut absolute = Utf8PathBuf::new();

@@ -6,6 +6,7 @@ mod bases;
 mod build;
 mod check;
 mod completions;
+mod compose;
 mod digests;
 mod dockerfile;
 mod doctor;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: &Cli, shell: &mut Shell) -> Result<(), Failure> {
         Command::Plan(args) => plan::run(args, global, shell),
         Command::Dockerfile(args) => dockerfile::run(args, global, shell),
         Command::Bake(args) => bake::run(args, global, shell),
+        Command::Compose(args) => compose::run(args, global, shell),
         Command::Files(args) => files::run(args, global, shell),
         Command::Prune(args) => prune::run(args, global, shell),
         Command::Pin(args) => pin::run(args, global, shell),

@@ -5,6 +5,7 @@
 
 mod command;
 mod commit;
+mod compose;
 mod error;
 mod image;
 pub(crate) mod pins;
@@ -13,15 +14,17 @@ mod service;
 mod source;
 mod value;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::{Snippet, closest};
 use drydock_lockfile::PackageName;
-use drydock_plan::Settings;
+use drydock_plan::{Settings, TargetName};
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use compose::ComposeSettings;
 pub(crate) use error::ConfigError;
 pub(crate) use image::{ImageSettings, Images, OciLabel};
 use source::Source;
@@ -37,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// How images are called and labelled, and where their caches are.
     pub(crate) images: Images,
+    /// How services are run by Compose.
+    pub(crate) compose: BTreeMap<TargetName, ComposeSettings>,
     /// The file they came from; `None` when there is none.
     pub(crate) file: Option<Utf8PathBuf>,
     text: Option<Text>,
@@ -79,6 +84,7 @@ impl Config {
             errors: Vec::new(),
             named: Vec::new(),
             images: Images::default(),
+            compose: BTreeMap::new(),
         };
         let (document, syntax) = DeTable::parse_recoverable(&source.text);
         for error in syntax {
@@ -103,7 +109,13 @@ impl Config {
             return Err(reader.errors);
         }
         let text = Text { path: reader.path, source: reader.source, packages: reader.named };
-        Ok(Self { settings, images: reader.images, file: Some(source.file.clone()), text: Some(text) })
+        Ok(Self {
+            settings,
+            images: reader.images,
+            compose: reader.compose,
+            file: Some(source.file.clone()),
+            text: Some(text),
+        })
     }
 
     /// Where the configuration says `word`, if it does: the first place where it stands by itself.

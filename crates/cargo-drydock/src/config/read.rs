@@ -2,7 +2,8 @@
 
 use drydock_lockfile::{Lifecycle, PackageName, ProductionMode};
 use drydock_plan::{
-    BaseKind, ImageRef, InstallStrategy, PackageSettings, Settings, TargetKind, TargetName, TargetSettings,
+    BaseKind, ImageRef, InstallStrategy, PackageSettings, Settings, StaticServer, TargetKind, TargetName,
+    TargetSettings,
 };
 use toml::de::{DeTable, DeValue};
 
@@ -18,6 +19,7 @@ pub(crate) const WORKSPACE: &[&str] = &[
     "base",
     "image",
     "static-image",
+    "server",
     "root-files",
     "install",
     "root-dependencies",
@@ -61,7 +63,9 @@ pub(crate) const TARGET: &[&str] = &[
     "node-options",
     "jemalloc",
     "copy-from",
+    "server",
     "dev",
+    "compose",
     "checks",
     "base",
     "image",
@@ -150,6 +154,7 @@ impl Reader {
                 }
                 "image" => settings.image = self.image("image", value),
                 "static-image" => settings.static_image = self.image("static-image", value),
+                "server" => settings.server = self.server(value),
                 "root-files" => settings.root_files = self.paths("root-files", value),
                 "install" => {
                     let choices = [
@@ -264,7 +269,13 @@ impl Reader {
                 "node-options" => settings.node_options = self.node_options(value),
                 "jemalloc" => settings.jemalloc = self.boolean("jemalloc", value).unwrap_or_default(),
                 "copy-from" => settings.copy_from = self.copies(value),
+                "server" => settings.server = self.server(value),
                 "dev" => settings.dev = self.dev(value),
+                "compose" => {
+                    if let Some(compose) = self.compose(value) {
+                        self.compose.insert(TargetName::new(name.get_ref()), compose);
+                    }
+                }
                 "checks" => settings.checks = Some(self.texts("checks", value)),
                 "base" => {
                     settings.base = self.base(value);
@@ -284,6 +295,10 @@ impl Reader {
             self.wrong_value(span, "`base` and `image` both say what the image begins with", "keep one of them");
         }
         settings
+    }
+
+    fn server(&mut self, value: &Value<'_>) -> Option<StaticServer> {
+        self.choice("server", value, &[("nginx", StaticServer::Nginx), ("caddy", StaticServer::Caddy)])
     }
 
     /// A reference to an image. BuildKit judges its grammar; what would break out of the Dockerfile's line does not pass.

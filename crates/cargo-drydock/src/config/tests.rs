@@ -29,6 +29,7 @@ fn every_documented_key_is_read() {
         node = 22
         image = "node:22-alpine"
         static-image = "nginx:stable"
+        server = "caddy"
         root-files = ["tsconfig.base.json"]
         install = "shared"
         root-dependencies = "none"
@@ -82,6 +83,8 @@ fn every_documented_key_is_read() {
         jemalloc = true
         checks = ["test"]
         dev = { command = "node --watch index.js", port = 9229 }
+        server = "nginx"
+        compose = { port = 8081, depends-on = ["web"], environment = ["LOG_LEVEL"] }
         copy-from = [{ image = "ghcr.io/astral-sh/uv:0.6.13", from = "/uv", to = "/usr/local/bin/" }]
         image = "node:22"
         weight = 3
@@ -93,6 +96,21 @@ fn every_documented_key_is_read() {
     .expect("valid");
     insta::assert_debug_snapshot!(config.settings);
     insta::assert_debug_snapshot!(config.images);
+    insta::assert_debug_snapshot!(config.compose, @r#"
+    {
+        "api": ComposeSettings {
+            port: Some(
+                8081,
+            ),
+            depends_on: [
+                "web",
+            ],
+            environment: [
+                "LOG_LEVEL",
+            ],
+        },
+    }
+    "#);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Reads single TOML values, and remembers what was wrong with each.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use drydock_diagnostics::{Snippet, closest};
 use drydock_lockfile::{PackageName, WorkspacePath};
+use drydock_plan::TargetName;
 use indexmap::IndexMap;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::compose::ComposeSettings;
 use super::error::ConfigError;
 use super::image::Images;
 
@@ -30,6 +33,8 @@ pub(super) struct Reader {
     pub(super) named: Vec<(PackageName, Range<usize>)>,
     /// What becomes of images, as far as it was read.
     pub(super) images: Images,
+    /// How services are run by Compose, as far as it was read.
+    pub(super) compose: BTreeMap<TargetName, ComposeSettings>,
 }
 
 impl Reader {
@@ -252,7 +257,7 @@ impl Reader {
         self.valid_variable_name(name.get_ref(), name.span())
     }
 
-    fn valid_variable_name(&mut self, name: &str, span: Range<usize>) -> bool {
+    pub(super) fn valid_variable_name(&mut self, name: &str, span: Range<usize>) -> bool {
         let mut characters = name.chars();
         let starts_well = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
         let valid = starts_well && characters.all(|character| character.is_ascii_alphanumeric() || character == '_');

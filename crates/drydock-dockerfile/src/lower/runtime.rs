@@ -1,15 +1,22 @@
 //! Stages that are images: services and static sites.
 
-use drydock_plan::{CopySource, ImagePath, Probe, RuntimeStage, StaticStage, WorkspacePath};
+use drydock_plan::{CopySource, ImagePath, Probe, RuntimeStage, StaticServer, StaticStage, WorkspacePath};
 use indexmap::IndexMap;
 
 use super::{Lowering, arguments, copy_nothing, env, env_pairs, line, run, stage_name, variable};
 use crate::generated::relocate;
 use crate::syntax::{Command, Copy, EnvValue, Healthcheck, Instruction};
 
-/// Where the web server looks for its configuration and for the files it serves.
-const SITE_CONFIGURATION: &str = "/etc/nginx/conf.d/default.conf";
+/// Where web servers look for the files they serve.
 const SITE_FILES: &str = "/srv/www";
+
+/// Where nginx and Caddy look for their configuration.
+const NGINX_CONFIGURATION: &str = "/etc/nginx/conf.d/default.conf";
+const CADDY_CONFIGURATION: &str = "/etc/caddy/Caddyfile";
+
+/// Who runs Caddy, whose image leaves that to root; and where it may write what it does without.
+const CADDY_USER: &str = "1000:1000";
+const CADDY_FOLDERS: [(&str, &str); 2] = [("XDG_CONFIG_HOME", "/tmp/caddy"), ("XDG_DATA_HOME", "/tmp/caddy")];
 
 impl Lowering<'_> {
     pub(super) fn runtime(&self, runtime: &RuntimeStage) -> Vec<Instruction> {
@@ -46,16 +53,28 @@ impl Lowering<'_> {
             CopySource::Context => (None, relocate(&site.served, self.generated).display().to_owned()),
             CopySource::Stage(stage) => (Some(stage_name(stage)), self.in_image(&site.served)),
         };
-        let mut instructions = vec![
+        let mut instructions = Vec::new();
+        let destination = match site.server {
+            StaticServer::Nginx => NGINX_CONFIGURATION,
+            StaticServer::Caddy => {
+                let folders = CADDY_FOLDERS.map(|(name, folder)| (name.to_owned(), folder.to_owned()));
+                instructions.extend(env(env_pairs(&folders.into())));
+                CADDY_CONFIGURATION
+            }
+        };
+        instructions.extend([
             Instruction::Copy(Copy {
                 from: None,
                 owner: None,
                 sources: vec![relocate(&site.configuration, self.generated).as_str().to_owned()],
-                destination: SITE_CONFIGURATION.to_owned(),
+                destination: destination.to_owned(),
             }),
             Instruction::Copy(Copy { from, owner: None, sources: vec![source], destination: SITE_FILES.to_owned() }),
-            Instruction::Expose(site.port),
-        ];
+        ]);
+        if site.server == StaticServer::Caddy {
+            instructions.push(Instruction::User(line(CADDY_USER)));
+        }
+        instructions.push(Instruction::Expose(site.port));
         instructions.extend(site.gate.as_ref().map(|gate| copy_nothing(gate, "/")));
         instructions.extend(site.healthcheck.as_ref().map(|check| healthcheck(Some(site.port), check)));
         instructions

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use drydock_plan::{
     BaseStage, BuildPlan, BuildStage, ContextContent, ContextFile, CopySource, Healthcheck, ImageCopy, ImagePath,
     ImageRef, InstallPurpose, InstallStage, PackageManager, PackageName, Probe, RuntimeCopy, RuntimeStage, Stage,
-    StageCopy, StageId, StageKind, StaticStage, Target, TargetKind, TargetName, WorkspacePath,
+    StageCopy, StageId, StageKind, StaticServer, StaticStage, Target, TargetKind, TargetName, WorkspacePath,
 };
 use indexmap::IndexMap;
 
@@ -219,6 +219,7 @@ fn chat_images() -> Vec<Stage> {
     api.healthcheck = Some(Healthcheck::new(Probe::Http { path: "/health".to_owned(), port: None }));
     let site = |name: &str, source: CopySource, served: &str| {
         StageKind::Static(StaticStage {
+            server: StaticServer::Nginx,
             image: ImageRef::new("nginxinc/nginx-unprivileged:stable-bookworm"),
             target: TargetName::new(name),
             source,
