@@ -1,6 +1,7 @@
 //! What `compose` writes, run by Docker's own Compose.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -111,6 +112,41 @@ impl Drop for Project<'_> {
     }
 }
 
+/// The socket over which Vite tells a page what changed.
+struct Socket(TcpStream);
+
+impl Socket {
+    fn open(port: u16) -> Self {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        stream.set_read_timeout(Some(SEEN_WITHIN)).expect("a time");
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ZHJ5ZG9jay1kcnlkb2NrIQ==\r\n\
+             Sec-WebSocket-Protocol: vite-hmr\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).expect("it takes a request");
+        let mut socket = Self(stream);
+        let answer = socket.hears("\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        socket
+    }
+
+    /// What comes until `word` has come. Panics when it does not.
+    fn hears(&mut self, word: &str) -> String {
+        let mut heard = Vec::new();
+        let mut part = [0; 4096];
+        loop {
+            let text = String::from_utf8_lossy(&heard).into_owned();
+            if text.contains(word) {
+                return text;
+            }
+            let count = self.0.read(&mut part).unwrap_or_else(|error| panic!("{word}: {error}: {text}"));
+            assert!(count > 0, "{word} did not come: {text}");
+            heard.extend(&part[..count]);
+        }
+    }
+}
+
 /// Compose as a plugin of the client, or as a program of its own. Panics when it is neither: no test is skipped.
 fn client() -> Command {
     let works = |command: &mut Command| command.arg("version").output().is_ok_and(|output| output.status.success());
@@ -201,9 +237,12 @@ fn a_site_and_its_backend_are_developed_beside_each_other() {
     project.answers(frontend, "/", "@vite/client");
     project.answers(backend, "/", "server up");
     project.watch();
-    // Vite serves it at once; what the backend runs must be compiled, which its start does.
+    // Vite serves it at once, and tells the browser over a socket on the same port; what the backend runs must be
+    // compiled, which its start does.
+    let mut socket = Socket::open(frontend);
     fixture.edit("src/frontend/index.html", "</head>", "<meta name=\"edited\"></head>");
     project.answers(frontend, "/", "edited");
+    socket.hears("full-reload");
     fixture.edit("src/backend/src/app.ts", "server up", "server up again");
     project.answers(backend, "/", "server up again");
 }

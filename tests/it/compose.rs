@@ -105,6 +105,16 @@ fn what_a_command_does_not_see_starts_it_again() {
 }
 
 #[test]
+fn a_site_is_served_beside_the_image_that_it_is_developed_in() {
+    let fixture = Fixture::example("rag");
+    fixture.write("drydock.toml", "[target.frontend]\ncompose = { port = 8000 }\n");
+    let text = stdout(&fixture, &["compose", "frontend", "frontend-dev", "--out", "-"]);
+    assert!(text.contains("  frontend:\n") && text.contains("\"8000:8080\""), "{text}");
+    // Its own port is taken.
+    assert!(text.contains("  frontend-dev:\n") && text.contains("\"8001:8000\""), "{text}");
+}
+
+#[test]
 fn sources_are_mounted_but_for_what_is_installed() {
     let text = stdout(&Fixture::example("rag"), &["compose", "frontend", "--dev", "--mount", "--out", "-"]);
     let volumes = text.split_once("volumes:").expect("volumes").1.split_once("develop:").expect("rules").0;

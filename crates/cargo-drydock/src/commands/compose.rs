@@ -163,7 +163,10 @@ fn host_ports(
     let mut ports = BTreeMap::new();
     let mut taken: BTreeMap<u16, Vec<String>> = BTreeMap::new();
     for (target, _) in listening() {
-        let settings = loaded.config.compose.get(configured[&target.name]);
+        let of = configured[&target.name];
+        // Beside the image that is shipped, the one to develop in takes another.
+        let beside = *of != target.name && plan.targets.iter().any(|other| other.name == *of);
+        let settings = loaded.config.compose.get(of).filter(|_| !beside);
         if let Some(port) = settings.and_then(|settings| settings.port) {
             taken.entry(port).or_default().push(target.name.to_string());
             ports.insert(target.name.clone(), port);
