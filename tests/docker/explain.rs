@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drydock_test::Fixture;
 use serde_json::Value;
 
-use crate::docker::Images;
+use crate::docker::{Images, docker};
 use crate::drydock::{Said, drydock, nonce, run};
 use crate::failure::{WORKS, two_services};
 
@@ -122,6 +122,63 @@ fn each_stage_is_explained_by_the_last_success() {
 
     let forced = scene.build(&["--no-cache"]);
     assert_eq!(forced.stages()["build-left-library"], "forced");
+}
+
+/// A cache that has lost a stage: it runs again, and is told from one that had to.
+#[test]
+fn what_the_cache_has_lost_is_told_from_what_changed() {
+    // Steps whose texts nobody else has, so that what is taken from the daemon's cache is this test's own.
+    let scene = Scene::new(WORKS);
+    let word = nonce();
+    let script = format!("make-{word}");
+    scene.fixture.edit("left-library/package.json", "\"build\"", &format!("\"{script}\""));
+    let settings =
+        scene.fixture.read("drydock.toml").replace("DRYDOCK_TEST = \"", &format!("DRYDOCK_TEST = \"{word}-"));
+    let settings = format!("{settings}[package.\"@acme/left-library\"]\nbuild = \"{script}\"\n");
+    scene.fixture.write("drydock.toml", &settings);
+    scene.build(&["left"]);
+    let unchanged = scene.build(&["left"]);
+    assert_eq!(unchanged.stages()["build-left-library"], "unchanged", "{:#?}", unchanged.stages());
+
+    let cached = cached();
+    let is_of_build = |record: &&Value| text(record, "Description").ends_with(&format!("npm run {script}"));
+    let is_of_production = |record: &&Value| {
+        let description = text(record, "Description");
+        description.contains(&word) && description.contains("npm ci --omit=dev")
+    };
+    // As long as what takes from it is cached, BuildKit has no need of a stage.
+    let production = cached.iter().find(is_of_production).expect("the install for production is cached");
+    let mut lost = below(&cached, text(production, "ID"));
+    lost.push(text(cached.iter().find(is_of_build).expect("the build is cached"), "ID"));
+    for id in lost {
+        docker(&["builder", "prune", "--force", "--all", "--filter", &format!("id={id}")]);
+    }
+
+    let evicted = scene.build(&["left"]);
+    let stages = evicted.stages();
+    assert_eq!(stages["build-left-library"], "evicted", "{stages:#?}");
+    assert_eq!(stages["left"], "evicted", "{stages:#?}");
+    for stage in ["install", "install-left", "runtime-deps-left"].into_iter().filter(|stage| stages.contains_key(stage))
+    {
+        assert_eq!(stages[stage], "unchanged", "{stages:#?}");
+    }
+    assert_eq!(evicted.why("left"), ["nothing changed since it was last built here"]);
+}
+
+/// The records of the daemon's cache.
+fn cached() -> Vec<Value> {
+    let listed = docker(&["system", "df", "--verbose", "--format", "{{json .BuildCache}}"]);
+    serde_json::from_str(&listed).expect("Docker prints JSON")
+}
+
+/// The records that are made on the one called `id`, those on others before these.
+fn below<'c>(cached: &'c [Value], id: &str) -> Vec<&'c str> {
+    let children = cached.iter().filter(|record| text(record, "Parent").contains(id)).map(|record| text(record, "ID"));
+    children.flat_map(|child| below(cached, child).into_iter().chain([child])).collect()
+}
+
+fn text<'c>(record: &'c Value, key: &str) -> &'c str {
+    record[key].as_str().unwrap_or_default()
 }
 
 /// A failure is not remembered: its stages are told from those of a success.

@@ -320,12 +320,10 @@ fn a_shallow_clone() {
     git(&origin, &["tag", "v1"]);
     origin.write("api/server.js", "1");
     commit_all(&origin, "second");
-    let clone = Fixture::empty();
-    let address = format!("file://{}", origin.root());
-    git(&clone, &["clone", "-q", "--depth", "1", "--no-tags", &address, "."]);
-    check!(clone, ["affected", "--since", "v1"], @"
-    success: true
-    exit_code: 0
+    let clone = shallow(&origin, 1);
+    check!(clone, ["affected", "--since", "v1", "--exit-code"], @"
+    success: false
+    exit_code: 1
     ----- stdout -----
     api
       the commit to compare with is not in this clone
@@ -337,9 +335,64 @@ fn a_shallow_clone() {
       = help: fetch more of the history: `fetch-depth: 0` in actions/checkout, or `git fetch --unshallow`
     ");
     let output = drydock(&clone, &["affected", "--since", "v1", "--format", "json"]).output().expect("it runs");
+    assert!(output.status.success());
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
     assert_eq!(document["certain"], false);
     assert_eq!(document["targets"][0]["reasons"][0]["reason"], "GitRefNotFound");
+    check!(clone, ["graph", "[v1]"], @"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    @acme/lib   packages/lib
+    @acme/api   api
+    └── @acme/lib
+    @acme/site  packages/site
+
+    ----- stderr -----
+    warning[git-ref-not-found]: `v1` is no commit of this repository: every package counts as affected
+      = help: fetch more of the history: `fetch-depth: 0` in actions/checkout, or `git fetch --unshallow`
+    ");
+    let matrix = drydock(&clone, &["plan", "--affected", "--since", "v1", "--format", "github-matrix"]).output();
+    let matrix: Value = serde_json::from_slice(&matrix.expect("it runs").stdout).expect("a matrix");
+    assert_eq!(matrix["include"].as_array().map(Vec::len), Some(2));
+}
+
+/// Both commits are there, and nothing of where their histories fork.
+#[test]
+fn a_clone_too_shallow_for_where_histories_fork() {
+    let origin = committed();
+    git(&origin, &["checkout", "-q", "-b", "topic"]);
+    origin.write("api/server.js", "1");
+    commit_all(&origin, "on the branch");
+    git(&origin, &["checkout", "-q", "main"]);
+    for text in ["1", "2"] {
+        origin.write("packages/site/index.html", text);
+        commit_all(&origin, "on main");
+    }
+    let clone = shallow(&origin, 2);
+    git(&clone, &["fetch", "-q", "--depth", "1", "origin", "topic:topic"]);
+    let output = drydock(&clone, &["affected", "--since", "topic", "--exit-code"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(said.starts_with("warning[git-ref-not-found]: "), "{said}");
+    assert!(said.contains("have no common ancestor here: every target counts as affected"), "{said}");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    let reason = "the commit to compare with is not in this clone";
+    assert_eq!(told, format!("api\n  {reason}\nsite\n  {reason}\n"));
+
+    // As soon as the histories join, the answer is exact.
+    git(&clone, &["fetch", "-q", "--unshallow", "origin", "main", "topic"]);
+    let document = affected(&clone, "topic");
+    assert_eq!(document["certain"], true);
+    assert_eq!(document["unaffected"], serde_json::json!(["api"]));
+}
+
+/// A clone that holds the last `depth` commits of what is checked out.
+fn shallow(origin: &Fixture, depth: u32) -> Fixture {
+    let clone = Fixture::empty();
+    let address = format!("file://{}", origin.root());
+    git(&clone, &["clone", "-q", "--depth", &depth.to_string(), "--no-tags", &address, "."]);
+    clone
 }
 
 #[test]

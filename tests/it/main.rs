@@ -14,5 +14,6 @@ mod images;
 mod pin;
 mod prune;
 mod reference;
+mod replay;
 mod select;
 mod support;

@@ -18,6 +18,7 @@ fn packages_of_the_graph() {
     assert_eq!(names(&["api..."]), "@acme/lib @acme/api", "a target's name stands for its package");
     assert_eq!(names(&["./packages/*"]), "@acme/lib");
     assert_eq!(names(&["!@acme/lib"]), "@acme/api");
+    assert_eq!(names(&["...lib"]), "@acme/lib @acme/api", "the scope may be left out where one package is meant");
     commit_all(&fixture, "first");
     fixture.write("packages/lib/build.js", "1");
     assert_eq!(names(&["[HEAD]"]), "@acme/lib");
@@ -54,6 +55,16 @@ fn filters_that_choose_nothing_are_a_mistake() {
     ----- stderr -----
     error[filter-unknown]: no package and no target is called `@acme/libb`
       = help: did you mean `@acme/lib`?
+    ");
+    fixture.write("packages/other/package.json", r#"{ "name": "@other/lib", "version": "1.0.0" }"#);
+    check!(fixture, ["graph", "lib..."], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[filter-ambiguous]: several packages are called `lib`: `@acme/lib`, `@other/lib`
+      = help: write the name with its scope
     ");
     check!(fixture, ["plan", "{packages"], @"
     success: false

@@ -1,28 +1,45 @@
-//! What the files of a context hold, without a build.
+//! What the files of a context hold, read once: for what is made of that, and for the build.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::digest_cache::DigestCache;
 use crate::error::BuildError;
-use crate::listing::{self, Content};
+use crate::event::ContextSummary;
+use crate::listing::{self, Content, Listing, receivers_order};
 use crate::request::ContextEntry;
 
-/// The BLAKE3 digests of the files of a context, by path: those of the tree, read in parallel. Generated files, links and
-/// folders have none.
-///
-/// `cache` is the folder of the digest cache and the context's name in it, which are a request's
-/// [`digest_cache`](crate::BuildRequest::digest_cache) and [`shared_key`](crate::BuildRequest::shared_key): the build
-/// that follows does not read the files again.
-pub fn content_digests(
-    context: Vec<ContextEntry>,
-    cache: Option<(&Path, &str)>,
-) -> Result<BTreeMap<String, [u8; 32]>, BuildError> {
-    let cache = cache.map(|(folder, name)| DigestCache::load(folder, name)).unwrap_or_default();
-    let listing = listing::list(context, &cache)?;
-    let digests = listing.entries.into_iter().filter_map(|entry| match entry.content {
-        Content::File { digest, .. } => Some((entry.stat.path, *digest.as_bytes())),
-        Content::Bytes(_) | Content::Nothing => None,
-    });
-    Ok(digests.collect())
+/// A context of which it is known what every file holds. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ListedContext(Arc<Listing>);
+
+impl ListedContext {
+    /// Reads the metadata of all files of a context, and the content of those whose digests are not remembered, in
+    /// parallel.
+    ///
+    /// `cache` is the folder of the digest cache and the context's name in it, which are a request's
+    /// [`digest_cache`](crate::BuildRequest::digest_cache) and [`shared_key`](crate::BuildRequest::shared_key).
+    pub fn list(context: Vec<ContextEntry>, cache: Option<(&Path, &str)>) -> Result<Self, BuildError> {
+        let cache = cache.map(|(folder, name)| DigestCache::load(folder, name)).unwrap_or_default();
+        Ok(Self(Arc::new(listing::list(context, &cache)?)))
+    }
+
+    /// The BLAKE3 digest of a file of the tree, by its path in the context. Generated files, links and folders have none.
+    pub fn digest(&self, path: &str) -> Option<[u8; 32]> {
+        let entries = &self.0.entries;
+        let place = entries.binary_search_by(|entry| receivers_order(&entry.stat.path, path)).ok()?;
+        match &entries[place].content {
+            Content::File { digest, .. } => Some(*digest.as_bytes()),
+            Content::Bytes(_) | Content::Nothing => None,
+        }
+    }
+
+    /// How much there is, and how long it took to look at it.
+    pub fn summary(&self) -> ContextSummary {
+        self.0.summary
+    }
+
+    pub(crate) fn listing(&self) -> Arc<Listing> {
+        Arc::clone(&self.0)
+    }
 }

@@ -67,7 +67,7 @@ mod tunnel;
 mod vertex;
 
 pub use builder::Builder;
-pub use content::content_digests;
+pub use content::ListedContext;
 pub use contents::{ImageContents, LayerContents, LayerEntry, LayerEntryKind, MadeBy};
 pub use endpoint::{Address, Endpoint, Environment, TlsFiles};
 pub use engine::{DaemonInfo, DaemonKind, ImageDetails};

@@ -118,7 +118,7 @@ fn list_entry(entry: ContextEntry, cache: &DigestCache) -> Result<(Listed, Optio
 
 /// The order in which the receiver wants paths: folders before what is in them, siblings by their bytes. That is the
 /// order of the bytes of whole paths if `/` were the lowest.
-fn receivers_order(one: &str, other: &str) -> Ordering {
+pub(crate) fn receivers_order(one: &str, other: &str) -> Ordering {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let differ = one.iter().zip(other).position(|(one, other)| one != other);
     let rank = |byte: u8| if byte == b'/' { 0 } else { byte };

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::content::ListedContext;
+
 /// The name of a target: an image to build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetName(Arc<str>);
@@ -42,10 +44,10 @@ pub struct BuildRequest {
     pub dockerfile: String,
     /// Exactly the files that BuildKit may see, in any order. Folders above an entry need not be listed.
     pub context: Vec<ContextEntry>,
-    /// The BLAKE3 digests that files of the tree had when something was made of them that the images carry, such as a
-    /// label, by path in the context. A file that has another one by now ends the run. Files that are not named may have
-    /// any content.
-    pub expected: BTreeMap<String, [u8; 32]>,
+    /// The context as it was listed before, for instance to make labels of what its files hold; it takes the place of
+    /// [`context`](Self::context), which is not looked at. What is built is what was listed: a file that the daemon asks
+    /// for and that holds something else by then ends the run.
+    pub listed: Option<ListedContext>,
     /// The images to build.
     pub targets: Vec<TargetRequest>,
     /// How many targets are solved at the same time; 0 counts as 1.
@@ -89,7 +91,7 @@ impl Default for BuildRequest {
         Self {
             dockerfile: String::new(),
             context: Vec::new(),
-            expected: BTreeMap::new(),
+            listed: None,
             targets: Vec::new(),
             jobs: 1,
             stage_weights: BTreeMap::new(),

@@ -58,8 +58,8 @@ pub(crate) async fn build(
     add_arguments(builder, &mut request);
     let warnings = capability::fit(&mut request, builder.info(), &builder.environment)?;
     let agents = agents(std::mem::take(&mut request.ssh), &builder.environment)?;
-    let (listing, values) = prepare(&mut request, &builder.environment).await?;
-    let summary = listing.summary;
+    let (listed, values) = prepare(&mut request, &builder.environment).await?;
+    let summary = listed.summary();
     for warning in warnings {
         tell(&events, Event::Warning(warning));
     }
@@ -69,7 +69,7 @@ pub(crate) async fn build(
     let sent = Arc::new(Sent::default());
     let (faults, found) = mpsc::unbounded_channel();
     let content = Content {
-        listing: Arc::new(listing),
+        listing: listed.listing(),
         secrets: Arc::new(values),
         agents: Arc::new(agents),
         blobs: Arc::new(blobs(&request)),

@@ -36,7 +36,7 @@ pub struct PruneInput<'a> {
 }
 
 /// Which packages an install serves, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selection {
     /// Directories of the members whose closure is installed. The root's own directory is allowed.
     pub packages: Vec<WorkspacePath>,
@@ -84,7 +84,7 @@ pub enum ClosureKind {
 }
 
 /// Which dependencies of the root manifest an install includes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RootDependencies {
     /// All of them; for production, those that are not development dependencies.
     All,

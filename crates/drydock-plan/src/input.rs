@@ -1,6 +1,7 @@
 //! What the lockfile crate asks of a workspace, read from the tree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{InstallGraph, Lockfile, Manifest, PruneInput, WorkspacePath};
@@ -14,7 +15,7 @@ pub(crate) type Manifests<'a> = BTreeMap<WorkspacePath, &'a Manifest>;
 
 /// Everything of a tree that decides what an install does.
 pub(crate) struct InstallInput {
-    lockfile: Lockfile,
+    lockfile: Arc<Lockfile>,
     linked: BTreeMap<WorkspacePath, Manifest>,
     bin_files: BTreeMap<WorkspacePath, bool>,
     pnpm_workspace: Option<String>,
@@ -26,7 +27,14 @@ impl InstallInput {
         let Some(lockfile) = &workspace.lockfile else {
             return Err(PlanError::MissingLockfile { manager: workspace.manager });
         };
-        let lockfile = Lockfile::parse(lockfile.path.clone(), &lockfile.text)?;
+        let parse = || Lockfile::parse(lockfile.path.clone(), &lockfile.text);
+        let lockfile = match workspace.tree.memo() {
+            Some(memo) => {
+                let text = *blake3::hash(lockfile.text.as_bytes()).as_bytes();
+                memo.answer((lockfile.path.clone(), text), parse)?
+            }
+            None => Arc::new(parse()?),
+        };
         let members: std::collections::BTreeSet<&WorkspacePath> =
             workspace.packages.iter().map(|package| &package.path).collect();
         let mut linked = BTreeMap::new();

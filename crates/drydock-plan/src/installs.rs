@@ -1,10 +1,12 @@
 //! Which builds install together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use drydock_lockfile::{Closure, InstallGraph, Lifecycle, RootDependencies, Selection};
+use drydock_lockfile::{Closure, Lifecycle, RootDependencies, Selection};
 
 use crate::error::PlanError;
+use crate::install_graph::Installs;
 use crate::members::{Member, Members};
 use crate::model::{Decision, StageId};
 use crate::names::Names;
@@ -54,7 +56,7 @@ pub(crate) struct Groups {
 struct Draft {
     names: Vec<String>,
     members: BTreeSet<Member>,
-    closure: Closure,
+    closure: Arc<Closure>,
 }
 
 /// Which of the root's own dependencies installs for builds have.
@@ -68,7 +70,7 @@ pub(crate) fn root_dependencies(settings: &Settings) -> RootDependencies {
 
 /// What installing asks of the lockfile and the settings.
 pub(crate) struct Installer<'a> {
-    pub(crate) graph: &'a InstallGraph<'a>,
+    pub(crate) graph: &'a Installs<'a>,
     pub(crate) members: &'a Members<'a>,
     pub(crate) settings: &'a Settings,
 }

@@ -17,6 +17,7 @@ mod dev;
 mod error;
 mod facts;
 mod input;
+mod install_graph;
 mod installs;
 mod kept;
 mod launch;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drydock_diagnostics::{Warning, closest};
-use drydock_lockfile::{DependencyKind, InstallGraph, NativeHint, PackageName, PrunedInstall, WorkspacePath};
+use drydock_lockfile::{DependencyKind, NativeHint, PackageName, PrunedInstall, WorkspacePath};
 use drydock_workspace::{PackageGraph, PackageManager, SourceFiles, Workspace};
 use rayon::prelude::*;
 
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::PlanError;
 use crate::facts::{AllFacts, Facts};
 use crate::input::InstallInput;
+use crate::install_graph::Installs;
 use crate::installs::{Deliverable, Groups, Installer};
 use crate::members::{Member, Members};
 use crate::model::{
@@ -90,7 +91,7 @@ fn make(
     let (images, node) = node::images(workspace, settings)?;
     let input = InstallInput::read(workspace)?;
     let (manifests, linked) = input.manifests(workspace);
-    let install_graph = InstallGraph::new(input.borrow(workspace, &manifests, &linked))?;
+    let install_graph = Installs::new(input.borrow(workspace, &manifests, &linked), workspace.tree.memo())?;
     let installer = Installer { graph: &install_graph, members, settings };
     let layout = Layout::new(members, found, settings, &images, &installer, names_of_checks)?;
 
@@ -267,7 +268,7 @@ impl Planner<'_> {
         &mut self,
         work: &Work<'l>,
         installs: &BTreeMap<&TargetName, &'l DevInstall>,
-        pruned: &BTreeMap<StageId, PrunedInstall>,
+        pruned: &BTreeMap<StageId, Arc<PrunedInstall>>,
         mut root_scripts: BTreeMap<&'l StageId, RootScripts>,
         stages: &mut Vec<Stage>,
     ) -> Result<(), PlanError> {
@@ -585,7 +586,7 @@ fn prune_all(
     groups: &BTreeSet<usize>,
     devs: &BTreeMap<&TargetName, &DevInstall>,
     production: &BTreeMap<&StageId, BTreeSet<Member>>,
-) -> Result<BTreeMap<StageId, PrunedInstall>, PlanError> {
+) -> Result<BTreeMap<StageId, Arc<PrunedInstall>>, PlanError> {
     let builds = groups.iter().map(|group| {
         let group = &layout.groups.all[*group];
         (group.id.clone(), installer.build_selection(&group.members))
@@ -601,5 +602,5 @@ fn prune_all(
         .collect::<Vec<_>>()
         .into_par_iter()
         .map(|(id, selection)| Ok((id, installer.graph.prune(&selection)?)))
-        .collect::<Result<BTreeMap<StageId, PrunedInstall>, PlanError>>()
+        .collect::<Result<BTreeMap<StageId, Arc<PrunedInstall>>, PlanError>>()
 }

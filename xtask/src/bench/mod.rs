@@ -7,6 +7,7 @@ mod history;
 mod librechat;
 mod lockfile;
 mod plan;
+mod replay;
 
 use std::process::Command;
 
@@ -44,6 +45,8 @@ enum Subject {
     Lockfile(lockfile::Args),
     /// How many commits of a real repository change what an install reads
     History(history::Args),
+    /// What a commit costs `drydock replay`, and whether checkouts of the commits agree with it
+    Replay(replay::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
@@ -55,6 +58,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Subject::Fresh(args) => fresh::run(&args),
         Subject::Lockfile(args) => lockfile::run(&args),
         Subject::History(args) => history::run(&args),
+        Subject::Replay(args) => replay::run(&args),
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn run(args: &AffectedArgs, global: &GlobalArgs, shell: &mut Shell) -
 
 fn answer(args: &AffectedArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
-    let selected = select::targets(&loaded, &args.targets, args.allow_empty)?;
+    let selected = select::targets(&loaded, &args.targets, args.allow_empty, shell)?;
     let mut affected = Affected::find(&loaded, args.since.as_deref(), shell)?;
     if let Some(selected) = selected {
         let selected: BTreeSet<TargetName> = select::names(&loaded, &selected)?;
@@ -104,7 +104,7 @@ impl Affected {
     /// Compares the work tree with where its history and that of `revision` fork. What is uncertain counts as affected,
     /// and a warning says so.
     pub(super) fn find(loaded: &Loaded, revision: Option<&str>, shell: &mut Shell) -> Result<Self, Failure> {
-        let base = match Base::find(loaded, revision)? {
+        let base = match Base::find(loaded, revision, "every target")? {
             Ok(base) => base,
             Err(warning) => {
                 shell.warn(&warning);

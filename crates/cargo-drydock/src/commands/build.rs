@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use drydock_build::{
     BuildError, BuildOutcome, BuildRequest, ContextSummary, DaemonKind, Endpoint, Environment, Fleet, ImageDetails,
-    Output, Registries, TargetRequest, TargetResult, Transfer, content_digests,
+    ListedContext, Output, Registries, TargetRequest, TargetResult, Transfer,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
 use drydock_plan::{BuildPlan, TargetName};
@@ -47,6 +47,9 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     loaded.config.settings.verify_installs = args.verify_install;
     let Some(chosen) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
     let plan = loaded.plan(&chosen.targets, shell)?;
+    let (stages, files) = (plan.stages.len() as u64, plan.context.len() as u64);
+    let (stages, files) = (units::count(stages, "stage"), units::count(files, "file"));
+    shell.verbose("Planned", format!("{stages} of {files}, in {}", units::duration(begun.elapsed())));
     execute(args, &loaded, &plan, chosen.reasons, begun, shell)
 }
 
@@ -82,14 +85,14 @@ async fn drive(
     args: &BuildArgs,
     (plan, loaded): (&BuildPlan, &Loaded),
     progress: ProgressMode,
-    prepared: Prepared,
+    mut prepared: Prepared,
     begun: Instant,
     shell: &mut Shell,
 ) -> Result<(), Failure> {
     let clock = Clock::new(&prepared.specs);
     let reporter = begin(progress, &prepared, shell);
     let mut watch = Watch::new(reporter, clock, shell);
-    let result = build(args, (plan, loaded), &prepared, &mut watch).await;
+    let result = build(args, (plan, loaded), &mut prepared, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
     let Done { outcome, built, published, why, explained, times } = match result {
@@ -181,7 +184,7 @@ impl From<BuildError> for Ended {
 async fn build(
     args: &BuildArgs,
     (plan, loaded): (&BuildPlan, &Loaded),
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     watch: &mut Watch<'_>,
 ) -> Result<Done, Ended> {
     let environment = Environment::of_process();
@@ -189,9 +192,9 @@ async fn build(
     let addresses: Vec<String> = endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
     watch.begins("Waiting", &format!("for the daemon at {}", addresses.join(", ")));
     let content = tokio::task::spawn_blocking({
-        let (context, folder) = (prepared.request.context.clone(), prepared.request.digest_cache.clone());
+        let (context, folder) = (std::mem::take(&mut prepared.request.context), prepared.request.digest_cache.clone());
         let key = prepared.request.shared_key.clone();
-        move || content_digests(context, folder.as_deref().map(|folder| (folder, key.as_str())))
+        move || ListedContext::list(context, folder.as_deref().map(|folder| (folder, key.as_str())))
     });
     let fleet = watch.idly(Fleet::connect(endpoints, &environment)).await??;
     for builder in fleet.builders() {
@@ -202,10 +205,11 @@ async fn build(
     watch.shell.warn_all(&nowhere(&prepared.wish, &fleet));
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
     let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    watch.shell.verbose("Listed", listed(content.summary()));
     let mut request = prepared.request.clone();
-    let mut requests = each_asked(&mut request, &fleet, &prepared.wish, folder.path());
-    // Labels are about to be made of these.
-    request.expected.clone_from(&content);
+    let mut requests = each_asked(&request, &fleet, &prepared.wish, folder.path());
+    // Labels are made of what was listed, so that it is also what is built.
+    request.listed = Some(content.clone());
     let registries = Registries::of(fleet.builders());
     let search = Search { fleet: &fleet, registries: &registries, plan, content: &content, wish: &prepared.wish };
     let (known, warning) = watch.idly(search.label(&mut requests)).await??;
@@ -282,18 +286,20 @@ async fn build(
     Ok(Done { outcome, built, published, why, explained: explained.unwrap_or_default(), times })
 }
 
-/// What each builder would be asked, if it were asked for all: without the files, which are the same for all of them,
-/// and are many.
-fn each_asked(request: &mut BuildRequest, fleet: &Fleet, wish: &Wish, folder: &Path) -> Vec<BuildRequest> {
-    let files = std::mem::take(&mut request.context);
+/// What each builder would be asked, if it were asked for all.
+fn each_asked(request: &BuildRequest, fleet: &Fleet, wish: &Wish, folder: &Path) -> Vec<BuildRequest> {
     let requests = fleet.builders().iter().map(|builder| {
         let mut request = request.clone();
         publish::fit(&mut request, wish, builder, folder);
         request
     });
-    let requests = requests.collect();
-    request.context = files;
-    requests
+    requests.collect()
+}
+
+/// What was listed, and in what time.
+fn listed(summary: ContextSummary) -> String {
+    let (files, bytes) = (units::count(summary.files, "file"), units::bytes(summary.bytes));
+    format!("{files}, {bytes}, in {}; {} had to be read", units::duration(summary.duration), summary.digested)
 }
 
 /// Fails when an image is bigger than it may be.
@@ -366,7 +372,7 @@ fn report(ending: &Ending<'_>, published: &Published, progress: ProgressMode, sh
     }
     if !shell.is_json() && progress != ProgressMode::Rawjson {
         shell.summary(&summary(ending, shell::width()));
-        shell.summary(&explanation(ending.explained));
+        shell.summary(&explanation(ending.explained, shell::width()));
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let loaded = load(global, shell)?;
     let names = names(&loaded, &args.only)?;
     let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
-    let packages = select::packages(&loaded, &found, &args.packages)?;
+    let packages = select::packages(&loaded, &found, &args.packages, shell)?;
     let mut plan = planned(&loaded, &packages, &names)?;
     if plan.targets.is_empty() {
         if !args.changed.allow_empty {
@@ -111,7 +111,7 @@ fn affected(
     since: Option<&str>,
     shell: &mut Shell,
 ) -> Result<Option<BTreeSet<TargetName>>, Failure> {
-    let base = match Base::find(loaded, since)? {
+    let base = match Base::find(loaded, since, "every check")? {
         Ok(base) => base,
         Err(warning) => {
             shell.warn(&warning);

@@ -8,8 +8,8 @@ use drydock_dockerfile::{Fingerprints, Surroundings};
 use drydock_plan::{BuildPlan, TargetName};
 use drydock_workspace::{Head, Repository};
 
+use super::digests;
 use super::load::Loaded;
-use super::request;
 use crate::template::{self, TemplateError};
 
 /// How many digits of a commit `{git.short}` has: as many as a registry's users read at a glance.
@@ -159,19 +159,13 @@ impl<'l> Facts<'l> {
 
     /// The fingerprints of the plan. Digests of files are remembered where the build that follows looks for them.
     fn fingerprints(&self) -> Result<Fingerprints, String> {
-        let context = request::context(self.loaded, self.plan);
-        let folder = request::digest_cache();
-        let key = request::shared_key(self.loaded);
-        let cache = folder.as_deref().map(|folder| (folder, key.as_str()));
-        let digests = drydock_build::content_digests(context, cache).map_err(|error| error.to_string())?;
         let platform = self.platforms.join(",");
         let surroundings = Surroundings {
             arguments: Some(&self.arguments),
             platform: Some(platform.as_str()).filter(|platform| !platform.is_empty()),
             bases: None,
         };
-        let digest = |path: &str| *digests.get(path).expect("each file of the tree was digested");
-        Ok(Fingerprints::new(self.plan, &surroundings, |file| digest(file.path.as_str())))
+        digests::fingerprints(self.loaded, self.plan, &surroundings).map_err(|error| error.to_string())
     }
 
     fn git(&self) -> Result<&Git, &str> {

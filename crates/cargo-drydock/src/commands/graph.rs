@@ -20,7 +20,7 @@ pub(super) fn run(args: &GraphArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let mut order = loaded.build_order()?;
     if !args.packages.is_empty() {
         let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
-        let chosen = select::packages(&loaded, &found, &args.packages)?;
+        let chosen = select::packages(&loaded, &found, &args.packages, shell)?;
         order.retain(|name| chosen.contains(name));
         if order.is_empty() && !args.allow_empty {
             return Err(SelectError::no_package(&args.packages).into());

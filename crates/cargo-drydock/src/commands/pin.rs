@@ -110,7 +110,7 @@ pub(super) fn run(args: &PinArgs, global: &GlobalArgs, shell: &mut Shell) -> Res
     let mut loaded = load(global, shell)?;
     let held = std::mem::take(&mut loaded.config.settings.pins);
     let named = named(&loaded)?;
-    let chosen = match select::targets(&loaded, &args.targets, false)? {
+    let chosen = match select::targets(&loaded, &args.targets, false, shell)? {
         Some(targets) => images(&loaded, &targets)?,
         None => named.clone(),
     };

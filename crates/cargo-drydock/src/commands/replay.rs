@@ -1,32 +1,25 @@
 //! `replay`: what the last commits would have rebuilt, without building.
 //!
-//! Each commit is planned from git's objects and compared with the one before. Planning is a pure function of the names in
-//! the tree and of the files that it reads; a commit that changes neither keeps the plan, and only what its files hold is
-//! looked at again. That is most commits, and why two hundred take seconds.
+//! Each commit is planned from git's objects and compared with the one before.
 
 mod page;
+mod walk;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
-use drydock_dockerfile::{Cause, Fingerprints, Surroundings, compare};
-use drydock_plan::{BuildPlan, ContextContent, ContextFile, StageId, StageKind, WorkspacePath};
-use drydock_workspace::{
-    Change, CommitId, EntryKind, GitTree, Logged, Repository, Tracked, Tree, TreeEntry, Workspace, WorkspaceError,
-};
+use drydock_plan::WorkspacePath;
+use drydock_workspace::{CommitId, Logged, Repository};
 use serde_json::{Value, json};
 
 use super::affected::push;
 use super::json_text;
 use super::load::{Loaded, load};
-use super::state::{BaseError, of_file, planned};
+use super::state::BaseError;
 use crate::args::{GlobalArgs, ReplayArgs, ReplayFormat};
-use crate::config::{Config, FILE_NAME};
 use crate::failure::Failure;
 use crate::report::units;
 use crate::shell::{FAINT, Shell};
+use walk::{Walk, Walked};
 
 /// What the commits come to.
 struct Replay {
@@ -69,17 +62,6 @@ struct Blame {
     package: Option<String>,
 }
 
-/// A commit's plan, with what it depends on.
-struct Planned {
-    workspace: Workspace,
-    plan: BuildPlan,
-    fingerprints: Fingerprints,
-    /// The files that planning read.
-    read: BTreeSet<WorkspacePath>,
-    /// Whether some were read through links, so that nobody knows which.
-    linked: bool,
-}
-
 pub(super) fn run(args: &ReplayArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
     let Some(repository) = Repository::find(&loaded.root)? else {
@@ -103,218 +85,13 @@ fn replay(
     shell: &mut Shell,
 ) -> Result<Replay, Failure> {
     let begun = Instant::now();
-    let mut commits = Vec::new();
-    let mut blames: BTreeMap<WorkspacePath, Blame> = BTreeMap::new();
-    let mut objects: HashMap<WorkspacePath, String> = HashMap::new();
-    let mut before: Option<Planned> = None;
-    let newest = GitTree::at(repository, until)?;
-    // A configuration that no commit has is tried on all of them.
-    let uncommitted = {
-        let file = loaded.config.file.as_ref().and_then(|file| file.strip_prefix(&loaded.root).ok());
-        let path = WorkspacePath::new(file.map_or(FILE_NAME, |file| file.as_str())).unwrap_or_default();
-        // Without one, base images may be pinned all the same.
-        newest.object(&path).is_none() && loaded.config.file.is_some()
-    };
-    for (index, logged) in history.iter().enumerate() {
-        let started = Instant::now();
-        for change in &logged.changes {
-            objects.insert(change.path.clone(), change.object.clone());
-        }
-        let kept = before.as_ref().filter(|planned| keeps_plan(planned, logged)).map(|planned| {
-            Fingerprints::new(&planned.plan, &Surroundings::default(), |file| {
-                of_file(objects.get(&file.path).map(String::as_str), file)
-            })
-        });
-        let mut replayed = Replayed::of(logged);
-        let mut now = None;
-        if let (Some(fingerprints), Some(planned)) = (&kept, &before) {
-            compared(planned, planned, fingerprints, logged, &mut replayed, &mut blames);
-        } else {
-            match newest
-                .also_at(repository, &logged.commit)
-                .map_err(Failure::from)
-                .and_then(|tree| plan_of(loaded, tree, uncommitted, &mut objects))
-            {
-                Ok(planned) => {
-                    if let Some(before) = &before {
-                        compared(before, &planned, &planned.fingerprints, logged, &mut replayed, &mut blames);
-                    }
-                    now = Some(planned);
-                }
-                Err(Failure::Diagnosed(errors)) => {
-                    replayed.unreadable = Some(errors.first().map(ToString::to_string).unwrap_or_default());
-                }
-                Err(other) => return Err(other),
-            }
-        }
-        if let Some(planned) = now {
-            before = Some(planned);
-        } else if let (Some(fingerprints), Some(planned)) = (kept, &mut before) {
-            planned.fingerprints = fingerprints;
-        } else if replayed.unreadable.is_some() {
-            // What comes next has nothing to be compared with.
-            before = None;
-        }
-        replayed.elapsed = started.elapsed();
-        shell.verbose("Replayed", format!("{} in {}", replayed.commit, units::duration(replayed.elapsed)));
-        if index > 0 {
-            commits.push(replayed);
-        }
+    let Walked { commits, blames, stages, targets } = Walk::new(loaded, repository, until)?.through(history)?;
+    for commit in &commits {
+        shell.verbose("Replayed", format!("{} in {:.0?}", commit.commit, commit.elapsed));
     }
     let mut causes: Vec<(WorkspacePath, Blame)> = blames.into_iter().collect();
     causes.sort_by(|(one, first), (other, second)| second.stages.cmp(&first.stages).then_with(|| one.cmp(other)));
-    Ok(Replay {
-        commits,
-        stages: before.as_ref().map_or(0, |planned| planned.plan.stages.len()),
-        targets: before.as_ref().map_or(0, |planned| planned.plan.targets.len()),
-        causes,
-        elapsed: begun.elapsed(),
-    })
-}
-
-/// Whether a commit leaves the plan what it was: it gives no file another name, place or kind, and changes none that
-/// planning read.
-fn keeps_plan(planned: &Planned, logged: &Logged) -> bool {
-    !planned.linked && logged.changes.iter().all(|change| change.content_only && !planned.read.contains(&change.path))
-}
-
-fn plan_of(
-    loaded: &Loaded,
-    tree: GitTree,
-    uncommitted: bool,
-    objects: &mut HashMap<WorkspacePath, String>,
-) -> Result<Planned, Failure> {
-    let tree = Arc::new(tree);
-    let recorder = Arc::new(Recorder { tree: Arc::clone(&tree), read: Mutex::default() });
-    let own;
-    let config: &Config = if uncommitted {
-        &loaded.config
-    } else {
-        own = loaded.config.in_tree(&loaded.root, &*recorder).map_err(Failure::all)?;
-        &own
-    };
-    let (workspace, plan) = planned(Arc::clone(&recorder) as Arc<dyn Tree>, config)?;
-    let read = std::mem::take(&mut *recorder.read.lock().unwrap_or_else(PoisonError::into_inner));
-    let linked = read.iter().any(|(path, found)| *found && tree.object(path).is_none());
-    for file in plan.context.iter().filter(|file| file.content == ContextContent::Tree) {
-        if let Some(object) = tree.object(&file.path) {
-            objects.insert(file.path.clone(), object.to_owned());
-        }
-    }
-    let content = |file: &ContextFile| of_file(tree.object(&file.path), file);
-    let fingerprints = Fingerprints::new(&plan, &Surroundings::default(), content);
-    let read = read.into_iter().filter(|(_, found)| *found).map(|(path, _)| path).collect();
-    Ok(Planned { workspace, plan, fingerprints, read, linked })
-}
-
-/// Tells what is not the same, and blames the files that made it so.
-fn compared(
-    before: &Planned,
-    now: &Planned,
-    fingerprints: &Fingerprints,
-    logged: &Logged,
-    replayed: &mut Replayed,
-    blames: &mut BTreeMap<WorkspacePath, Blame>,
-) {
-    let changes = compare(&before.fingerprints, fingerprints);
-    let first_steps: BTreeMap<&StageId, usize> = changes.iter().map(|change| (&change.id, change.first_step)).collect();
-    let runs = |id: &StageId| match (fingerprints.stage(id), first_steps.get(id)) {
-        (Some(stage), Some(first)) => stage.steps[*first..].iter().any(|step| step.instruction.starts_with("RUN ")),
-        _ => false,
-    };
-    for stage in now.plan.stages.iter().filter(|stage| runs(&stage.id)) {
-        replayed.stages.push(stage.id.to_string());
-        if matches!(stage.kind, StageKind::Install(_)) {
-            replayed.installs.push(stage.id.to_string());
-        }
-    }
-    let touched: BTreeSet<&WorkspacePath> = logged.changes.iter().map(|change| &change.path).collect();
-    for (name, _) in fingerprints.targets().filter(|(_, id)| first_steps.contains_key(id)) {
-        replayed.targets.push(name.to_string());
-        let is_input = |path: &&WorkspacePath| now.read.contains(*path) || before.read.contains(*path);
-        let copied = |planned: &Planned, path: &WorkspacePath| {
-            planned.plan.context.binary_search_by(|file| file.path.cmp(path)).is_ok()
-        };
-        let founded = touched.iter().any(|path| is_input(path) || copied(before, path) || copied(now, path));
-        // A name that came or went may be one that planning looked for.
-        let named = logged.changes.iter().any(|change| change.change != Change::Modified);
-        if !founded && !named {
-            replayed.unfounded.push(name.to_string());
-        }
-    }
-    blame(now, &changes, fingerprints, &runs, blames);
-}
-
-/// Counts for each changed file the stages that run anew for it.
-fn blame(
-    now: &Planned,
-    changes: &[drydock_dockerfile::StageChange],
-    fingerprints: &Fingerprints,
-    runs: &dyn Fn(&StageId) -> bool,
-    blames: &mut BTreeMap<WorkspacePath, Blame>,
-) {
-    let mut stages_of: BTreeMap<WorkspacePath, BTreeSet<StageId>> = BTreeMap::new();
-    for change in changes {
-        let paths: Vec<&WorkspacePath> = change
-            .causes
-            .iter()
-            .filter_map(|cause| match cause {
-                Cause::File { path, .. } if !path.as_str().starts_with(".drydock/") => Some(path),
-                _ => None,
-            })
-            .collect();
-        if paths.is_empty() {
-            continue;
-        }
-        // The stage itself, and all that build on it.
-        let mut reached = BTreeSet::from([change.id.clone()]);
-        for stage in fingerprints.stages() {
-            if stage.needs().any(|needed| reached.contains(needed)) {
-                reached.insert(stage.id.clone());
-            }
-        }
-        reached.retain(runs);
-        for path in paths {
-            stages_of.entry(path.clone()).or_default().extend(reached.iter().cloned());
-        }
-    }
-    for (path, stages) in stages_of.into_iter().filter(|(_, stages)| !stages.is_empty()) {
-        let package = now.workspace.package_of(&path).map(|package| package.name.to_string());
-        let blame = blames.entry(path).or_default();
-        blame.commits += 1;
-        blame.stages += stages.len();
-        blame.package = package.or(blame.package.take());
-    }
-}
-
-/// A tree that remembers what was read, and whether it was there.
-struct Recorder {
-    tree: Arc<GitTree>,
-    read: Mutex<BTreeMap<WorkspacePath, bool>>,
-}
-
-impl Tree for Recorder {
-    fn read(&self, path: &WorkspacePath) -> Result<Option<Arc<[u8]>>, WorkspaceError> {
-        let bytes = self.tree.read(path)?;
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), bytes.is_some());
-        Ok(bytes)
-    }
-
-    fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
-        self.tree.list(directory)
-    }
-
-    fn kind(&self, path: &WorkspacePath) -> Result<Option<EntryKind>, WorkspaceError> {
-        self.tree.kind(path)
-    }
-
-    fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {
-        self.tree.disk_path(path)
-    }
-
-    fn tracked(&self) -> Result<Tracked, WorkspaceError> {
-        self.tree.tracked()
-    }
+    Ok(Replay { commits, stages, targets, causes, elapsed: begun.elapsed() })
 }
 
 /// How many files are blamed in a table.

@@ -29,6 +29,9 @@ pub(super) enum SelectError {
     /// A name that nothing has.
     #[error("no package and no target is called `{name}`")]
     Unknown { name: String, closest: Option<String> },
+    /// A name without a scope that packages of several scopes have.
+    #[error("several packages are called `{name}`: {}", quoted(packages))]
+    Ambiguous { name: String, packages: Vec<String> },
     /// All of them together leave no target.
     #[error("the filters {filters} leave no target")]
     Empty { filters: String, packages: Vec<String> },
@@ -52,6 +55,7 @@ impl Diagnose for SelectError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unknown { .. } => "filter-unknown",
+            Self::Ambiguous { .. } => "filter-ambiguous",
             Self::Empty { .. } | Self::NoPackage { .. } => "filter-empty",
         }
     }
@@ -64,6 +68,7 @@ impl Diagnose for SelectError {
         Some(match self {
             Self::Unknown { closest: Some(name), .. } => format!("did you mean `{name}`?"),
             Self::Unknown { .. } => "`drydock graph` lists the packages, `drydock targets` the targets".to_owned(),
+            Self::Ambiguous { .. } => "write the name with its scope".to_owned(),
             Self::Empty { .. } | Self::NoPackage { .. } => "pass `--allow-empty` where that is fine".to_owned(),
         })
     }
@@ -80,7 +85,12 @@ impl Diagnose for SelectError {
 
 /// The targets that `texts` mean, as names that a plan takes: `None` for all, which is also what no text means. Where no
 /// text is a filter, they are names, which the plan itself judges.
-pub(super) fn targets(loaded: &Loaded, texts: &[String], allow_empty: bool) -> Result<Option<Vec<String>>, Failure> {
+pub(super) fn targets(
+    loaded: &Loaded,
+    texts: &[String],
+    allow_empty: bool,
+    shell: &mut Shell,
+) -> Result<Option<Vec<String>>, Failure> {
     if texts.is_empty() {
         return Ok(None);
     }
@@ -88,7 +98,7 @@ pub(super) fn targets(loaded: &Loaded, texts: &[String], allow_empty: bool) -> R
         return Ok(Some(texts.to_vec()));
     }
     let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
-    let packages = packages(loaded, &found, texts)?;
+    let packages = packages(loaded, &found, texts, shell)?;
     let chosen: Vec<String> = found
         .targets
         .iter()
@@ -110,7 +120,7 @@ pub(super) fn chosen(
     changed: &ChangedArgs,
     shell: &mut Shell,
 ) -> Result<Option<Chosen>, Failure> {
-    let selected = targets(loaded, texts, changed.allow_empty)?;
+    let selected = targets(loaded, texts, changed.allow_empty, shell)?;
     if selected.as_ref().is_some_and(Vec::is_empty) {
         shell.status("Finished", "no target is chosen");
         return Ok(None);
@@ -148,8 +158,14 @@ pub(super) fn names(loaded: &Loaded, texts: &[String]) -> Result<BTreeSet<Target
 }
 
 /// The packages that filters choose: the sum of those that add, all when there are none, without those that the others
-/// take away. A name stands for the package of the target that is called so, too.
-pub(super) fn packages(loaded: &Loaded, found: &Targets, texts: &[String]) -> Result<BTreeSet<PackageName>, Failure> {
+/// take away. A name stands for the package of the target that is called so, too; and for the one package that has it
+/// behind a scope, when none has it as it is.
+pub(super) fn packages(
+    loaded: &Loaded,
+    found: &Targets,
+    texts: &[String],
+    shell: &mut Shell,
+) -> Result<BTreeSet<PackageName>, Failure> {
     let here = current_folder(&loaded.root);
     let filters = texts.iter().map(|text| Filter::parse(text, &here)).collect::<Result<Vec<_>, _>>()?;
     let is_named = |package: &PackageName, glob: &Glob| {
@@ -159,10 +175,11 @@ pub(super) fn packages(loaded: &Loaded, found: &Targets, texts: &[String]) -> Re
     let mut added = BTreeSet::new();
     let mut taken = BTreeSet::new();
     for filter in &filters {
-        if let Some(name) = filter.name.as_ref().filter(|name| name.is_literal()) {
-            known(loaded, found, name.as_str(), &is_named, name)?;
-        }
-        let changed = filter.since.as_deref().map(|revision| changed(loaded, revision)).transpose()?;
+        let scoped = filter.name.as_ref().map_or(Ok(None), |name| behind_scope(loaded, found, name, &is_named))?;
+        let is_named = |package: &PackageName, glob: &Glob| {
+            scoped.as_ref().map_or_else(|| is_named(package, glob), |scoped| scoped == package)
+        };
+        let changed = filter.since.as_deref().map(|revision| changed(loaded, revision, shell)).transpose()?;
         let chosen = filter.select(&loaded.graph, &is_named, changed.as_ref());
         if filter.exclude { taken.extend(chosen) } else { added.extend(chosen) }
     }
@@ -172,26 +189,42 @@ pub(super) fn packages(loaded: &Loaded, found: &Targets, texts: &[String]) -> Re
     Ok(added.difference(&taken).cloned().collect())
 }
 
-fn known(
+/// The one package that a name without a scope means, when no package and no target goes by it as it stands. A name that
+/// nothing has is a mistake; a glob may find nothing.
+fn behind_scope(
     loaded: &Loaded,
     found: &Targets,
-    name: &str,
+    name: &Glob,
     is_named: &dyn Fn(&PackageName, &Glob) -> bool,
-    glob: &Glob,
-) -> Result<(), SelectError> {
-    if loaded.graph.packages().any(|package| is_named(package, glob)) {
-        return Ok(());
+) -> Result<Option<PackageName>, SelectError> {
+    if loaded.graph.packages().any(|package| is_named(package, name)) {
+        return Ok(None);
+    }
+    let bare = |package: &PackageName| package.as_str().rsplit_once('/').is_some_and(|(_, bare)| name.is_match(bare));
+    let mut scoped = loaded.graph.packages().filter(|package| !name.as_str().contains('/') && bare(package));
+    match (scoped.next(), scoped.next()) {
+        (Some(one), None) => return Ok(Some(one.clone())),
+        (Some(one), Some(other)) if name.is_literal() => {
+            let packages = [one, other].into_iter().chain(scoped).map(PackageName::to_string).collect();
+            return Err(SelectError::Ambiguous { name: name.as_str().to_owned(), packages });
+        }
+        _ if !name.is_literal() => return Ok(None),
+        _ => {}
     }
     let packages = loaded.graph.packages().map(PackageName::as_str);
     let names = packages.chain(found.targets.keys().map(TargetName::as_str));
-    let closest = closest(name, names).map(str::to_owned);
-    Err(SelectError::Unknown { name: name.to_owned(), closest })
+    let closest = closest(name.as_str(), names).map(str::to_owned);
+    Err(SelectError::Unknown { name: name.as_str().to_owned(), closest })
 }
 
-/// The packages with a file in their folders that is not what it was; all, when nobody knows.
-fn changed(loaded: &Loaded, revision: &str) -> Result<BTreeSet<PackageName>, Failure> {
-    let Ok(base) = Base::find(loaded, Some(revision))? else {
-        return Ok(loaded.graph.packages().cloned().collect());
+/// The packages with a file in their folders that is not what it was; all, with a warning, when nobody knows.
+fn changed(loaded: &Loaded, revision: &str, shell: &mut Shell) -> Result<BTreeSet<PackageName>, Failure> {
+    let base = match Base::find(loaded, Some(revision), "every package")? {
+        Ok(base) => base,
+        Err(warning) => {
+            shell.warn(&warning);
+            return Ok(loaded.graph.packages().cloned().collect());
+        }
     };
     let owners = base.changed.keys().filter_map(|path| loaded.workspace.package_of(path));
     Ok(owners.map(|package| package.name.clone()).collect())

@@ -68,8 +68,12 @@ impl Diagnose for BaseError {
 impl Base {
     /// The base that `revision` means, or the usual one: the branch that a pull request is for, or the one that `origin`
     /// has checked out. `Ok(Err(_))` when the commit is not there because the clone is shallow: then everything counts
-    /// as changed, and the warning says so.
-    pub(super) fn find(loaded: &Loaded, revision: Option<&str>) -> Result<Result<Self, Warning>, Failure> {
+    /// as changed, and the warning says so of `everything`, such as `every target`.
+    pub(super) fn find(
+        loaded: &Loaded,
+        revision: Option<&str>,
+        everything: &str,
+    ) -> Result<Result<Self, Warning>, Failure> {
         let Some(repository) = Repository::find(&loaded.root)? else {
             return Err(BaseError::NoRepository { root: loaded.root.to_string() }.into());
         };
@@ -87,7 +91,7 @@ impl Base {
                 error @ (WorkspaceError::GitRevision { shallow: true, .. }
                 | WorkspaceError::GitNoMergeBase { shallow: true, .. }),
             ) => {
-                let message = format!("{error}: every target counts as affected");
+                let message = format!("{error}: {everything} counts as affected");
                 let help =
                     "fetch more of the history: `fetch-depth: 0` in actions/checkout, or `git fetch --unshallow`";
                 return Ok(Err(Warning::new("git-ref-not-found", message).with_help(help)));

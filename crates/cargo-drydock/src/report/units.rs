@@ -73,6 +73,27 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     fitted
 }
 
+/// `text` in lines of at most `columns` columns, broken between words. What stands in backticks is one word, as long as it
+/// fits; what does not fit in a line of its own is cut.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut quoted = false;
+    let words = text.split(|character: char| {
+        quoted ^= character == '`';
+        character == ' ' && !quoted
+    });
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, columns)),
+        }
+    }
+    lines
+}
+
 /// `text` filled up with blanks to `columns` columns.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     let blanks = columns.saturating_sub(text.width());
@@ -116,5 +137,14 @@ mod tests {
         assert_eq!(fit("a\nb\tc", 9), "a b c");
         assert_eq!(fit("abc", 0), "");
         assert_eq!(pad("日", 4), "日  ");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_and_not_in_code() {
+        let text = "ran from `COPY a b`: a/x.js modified, a/y.js added";
+        assert_eq!(wrap(text, 80), [text]);
+        assert_eq!(wrap(text, 20), ["ran from `COPY a b`:", "a/x.js modified,", "a/y.js added"]);
+        assert_eq!(wrap(text, 8), ["ran from", "`COPY a…", "a/x.js", "modifie…", "a/y.js", "added"]);
+        assert_eq!(wrap("", 8), [""]);
     }
 }

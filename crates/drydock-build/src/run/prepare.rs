@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use crate::builder::Builder;
 use crate::cache_folder;
-use crate::digest_cache::DigestCache;
+use crate::content::ListedContext;
 use crate::endpoint::Environment;
 use crate::error::BuildError;
-use crate::listing::{self, Content, Listing};
 use crate::request::{BuildRequest, Secret, SecretSource, SshForward};
 use crate::session::Blobs;
 
@@ -17,33 +16,20 @@ use crate::session::Blobs;
 pub(super) async fn prepare(
     request: &mut BuildRequest,
     environment: &Environment,
-) -> Result<(Listing, BTreeMap<String, Arc<[u8]>>), BuildError> {
+) -> Result<(ListedContext, BTreeMap<String, Arc<[u8]>>), BuildError> {
     let entries = std::mem::take(&mut request.context);
     let secrets = std::mem::take(&mut request.secrets);
-    let expected = std::mem::take(&mut request.expected);
+    let listed = request.listed.take();
     let folder = request.digest_cache.clone();
     let name = request.shared_key.clone();
     let environment = environment.clone();
     let work = move || {
-        let cache = folder.map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
         let secrets = secrets.into_iter().map(|secret| read_secret(secret, &environment)).collect::<Result<_, _>>()?;
-        let listing = listing::list(entries, &cache)?;
-        as_expected(&listing, &expected)?;
-        Ok((listing, secrets))
+        let cache = folder.as_deref().map(|folder| (folder, name.as_str()));
+        let listed = listed.map_or_else(|| ListedContext::list(entries, cache), Ok)?;
+        Ok((listed, secrets))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
-/// Compares the files of the tree with what the caller read before.
-fn as_expected(listing: &Listing, expected: &BTreeMap<String, [u8; 32]>) -> Result<(), BuildError> {
-    let changed = listing.entries.iter().find(|entry| match &entry.content {
-        Content::File { digest, .. } => expected.get(&entry.stat.path).is_some_and(|known| known != digest.as_bytes()),
-        Content::Bytes(_) | Content::Nothing => false,
-    });
-    match changed {
-        Some(entry) => Err(BuildError::ContextChanged { path: entry.stat.path.clone() }),
-        None => Ok(()),
-    }
 }
 
 fn read_secret(secret: Secret, environment: &Environment) -> Result<(String, Arc<[u8]>), BuildError> {

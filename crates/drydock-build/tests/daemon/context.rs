@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use drydock_build::{
     Address, BuildError, Builder, CancellationToken, ContextContent, ContextEntry, Endpoint, Environment, Event,
+    ListedContext,
 };
 
 use crate::bench::{Bench, file, generated, sha256};
@@ -106,10 +107,13 @@ async fn a_file_that_is_not_what_the_caller_read_is_named() {
     let tree = tempfile::tempdir().unwrap();
     let path = tree.path().join("a");
     let build = async |content: &str, read: &str| {
-        fs_err::write(&path, content).unwrap();
         let mut request = bench.request("FROM BASE AS x\nCOPY . /x/\nRUN echo NONCE\n", &["x"]);
-        request.context = vec![file("a", &path), generated("b", "any")];
-        request.expected = [("a".to_owned(), *blake3::hash(read.as_bytes()).as_bytes())].into();
+        fs_err::write(&path, read).unwrap();
+        let listed = ListedContext::list(vec![file("a", &path), generated("b", "any")], None).unwrap();
+        assert_eq!(listed.digest("a"), Some(*blake3::hash(read.as_bytes()).as_bytes()));
+        assert_eq!((listed.digest("b"), listed.digest("c")), (None, None));
+        fs_err::write(&path, content).unwrap();
+        request.listed = Some(listed);
         bench.try_build(request).await
     };
     let error = build("new", "old").await.err();

@@ -11,6 +11,7 @@ use camino::Utf8PathBuf;
 use drydock_lockfile::WorkspacePath;
 
 use crate::error::WorkspaceError;
+use crate::memo::Memo;
 
 pub use disk::DiskTree;
 pub use git::GitTree;
@@ -33,6 +34,18 @@ pub trait Tree: Send + Sync {
     /// Where the file is on this machine's disk, for trees that are one.
     fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {
         let _ = path;
+        None
+    }
+
+    /// A name for what the file at `path` holds, links followed: equal for equal bytes in all trees that share a
+    /// [`memo`](Self::memo). `None` where nobody knows that without reading the file.
+    fn content_name(&self, path: &WorkspacePath) -> Result<Option<Arc<str>>, WorkspaceError> {
+        let _ = path;
+        Ok(None)
+    }
+
+    /// Where to keep what was found out from contents, for trees of which there are many alike.
+    fn memo(&self) -> Option<&Memo> {
         None
     }
 

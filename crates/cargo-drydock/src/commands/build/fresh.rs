@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drydock_build::{
-    BuildError, BuildRequest, Builder, BuiltTarget, DaemonKind, Fleet, ImageDetails, NoCache, Output, Pull, Registries,
-    RemoteImage, TargetOutcome, TargetRequest, TargetResult,
+    BuildError, BuildRequest, Builder, BuiltTarget, DaemonKind, Fleet, ImageDetails, ListedContext, NoCache, Output,
+    Pull, Registries, RemoteImage, TargetOutcome, TargetRequest, TargetResult,
 };
 use drydock_diagnostics::Warning;
-use drydock_dockerfile::{ContentDigest, Fingerprints, Surroundings, base_images};
+use drydock_dockerfile::{Fingerprints, Surroundings, base_images};
 use drydock_plan::{BuildPlan, ImageRef, TargetName};
 use futures_util::future::join_all;
 
@@ -28,7 +28,7 @@ pub(super) struct Search<'s> {
     pub(super) registries: &'s Registries,
     pub(super) plan: &'s BuildPlan,
     /// What the files of the plan hold.
-    pub(super) content: &'s BTreeMap<String, ContentDigest>,
+    pub(super) content: &'s ListedContext,
     pub(super) wish: &'s Wish,
 }
 
@@ -79,7 +79,7 @@ impl Search<'_> {
                     let arguments = Some(&target.build_args);
                     let surroundings = Surroundings { arguments, platform: Some(&platform), bases: Some(&bases) };
                     Arc::new(Fingerprints::new(self.plan, &surroundings, |file| {
-                        self.content.get(file.path.as_str()).copied().expect("every file of the plan was listed")
+                        self.content.digest(file.path.as_str()).expect("every file of the plan was listed")
                     }))
                 });
                 known.insert(target.name.as_str().to_owned(), Arc::clone(fingerprints));

@@ -1,5 +1,7 @@
 //! Paths in a package's own sources that leave it.
 
+use std::sync::Arc;
+
 use drydock_lockfile::WorkspacePath;
 use memchr::memmem;
 use rayon::prelude::*;
@@ -11,6 +13,7 @@ use crate::inspect::Place;
 use crate::inspect::folder::line_of;
 use crate::inspect::javascript::{self, ImportKind};
 use crate::sources::SourceKind;
+use crate::tree::Tree;
 
 /// Endings of texts that are not JavaScript but name files: style sheets, templates, components.
 const TEXTS: [&str; 10] = ["css", "scss", "sass", "less", "pcss", "vue", "svelte", "astro", "mdx", "html"];
@@ -36,33 +39,31 @@ impl Gather<'_, '_> {
         let package = self.folder.package;
         let files = self.sources.package_files(package)?;
         let tree = &*self.workspace.tree;
-        let found: Vec<Vec<Leaving>> = files
+        let found: Vec<Arc<Vec<Leaving>>> = files
             .files
             .par_iter()
             .filter(|file| matches!(file.kind, SourceKind::File { .. }))
-            .map(|file| {
+            .filter(|file| {
                 let path = &file.path;
                 let ending = path.file_name().rsplit_once('.').map_or("", |(_, ending)| ending);
-                let code = is_code(path);
-                if !(code || TEXTS.contains(&ending)) || is_test(path) || is_tool_setting(path, &package.path) {
-                    return Ok(Vec::new());
+                (is_code(path) || TEXTS.contains(&ending)) && !is_test(path) && !is_tool_setting(path, &package.path)
+            })
+            .map(|file| {
+                let out = resolve::steps_out(&file.path, &package.path);
+                let scan = Scan { path: file.path.clone(), content: tree.content_name(&file.path)?, out, types };
+                match tree.memo().filter(|_| scan.content.is_some()) {
+                    Some(memo) => memo.answer(scan.clone(), || scan.leaving(tree)),
+                    None => scan.leaving(tree).map(Arc::new),
                 }
-                let Some(bytes) = tree.read(path)? else { return Ok(Vec::new()) };
-                // Most files never climb high enough to leave the package, and need not be parsed.
-                if memmem::find(&bytes, "../".repeat(resolve::steps_out(path, &package.path)).as_bytes()).is_none() {
-                    return Ok(Vec::new());
-                }
-                let text = String::from_utf8_lossy(&bytes);
-                Ok(if code { in_code(path, &text, types) } else { in_text(path, &text) })
             })
             .collect::<Result<_, WorkspaceError>>()?;
-        for Leaving { file, line, text, kind } in found.into_iter().flatten() {
-            let folder = file.parent().unwrap_or_default();
-            let Ok(target) = folder.join(&text) else { continue };
+        for Leaving { file, line, text, kind } in found.iter().flat_map(|found| found.iter()) {
+            let (folder, line) = (file.parent().unwrap_or_default(), *line);
+            let Ok(target) = folder.join(text) else { continue };
             if self.is_own(&target) {
                 continue;
             }
-            let place = Place { file, line: Some(line) };
+            let place = Place { file: file.clone(), line: Some(line) };
             match kind {
                 Kind::Import => {
                     if let Some(file) = resolve::import(&*self.workspace.tree, &target)?
@@ -75,12 +76,36 @@ impl Gather<'_, '_> {
                     Some(file) => {
                         self.file(&file, &place, &format!("`{text}`"))?;
                     }
-                    None => self.path(&folder, &text, &place, &format!("`{text}`"))?,
+                    None => self.path(&folder, text, &place, &format!("`{text}`"))?,
                 },
-                Kind::Glob => self.path(&folder, &text, &place, &format!("`{text}`"))?,
+                Kind::Glob => self.path(&folder, text, &place, &format!("`{text}`"))?,
             }
         }
         Ok(())
+    }
+}
+
+/// A look at one source file, and all that its outcome depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Scan {
+    path: WorkspacePath,
+    /// What the file holds, where that has a name.
+    content: Option<Arc<str>>,
+    /// How many folders above the file's the package ends.
+    out: usize,
+    types: bool,
+}
+
+impl Scan {
+    /// The paths in the file that may leave the package.
+    fn leaving(&self, tree: &dyn Tree) -> Result<Vec<Leaving>, WorkspaceError> {
+        let Some(bytes) = tree.read(&self.path)? else { return Ok(Vec::new()) };
+        // Most files never climb high enough to leave the package, and need not be parsed.
+        if memmem::find(&bytes, "../".repeat(self.out).as_bytes()).is_none() {
+            return Ok(Vec::new());
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(if is_code(&self.path) { in_code(&self.path, &text, self.types) } else { in_text(&self.path, &text) })
     }
 }
 
