@@ -26,6 +26,7 @@ mod examples;
 mod explain;
 mod failure;
 mod fresh;
+mod kinds;
 mod managers;
 mod native;
 mod pin;

@@ -98,6 +98,18 @@ fn imports_that_no_manifest_declares() {
 }
 
 #[test]
+fn imports_that_are_declared_for_development_and_run() {
+    let fixture = acme();
+    let api = API.replace("\"scripts\"", "\"devDependencies\": { \"@acme/lib\": \"1.0.0\" }, \"scripts\"");
+    fixture.write("api/package.json", &api);
+    fixture.write("api/server.js", "const lib = require('@acme/lib');\n");
+    let lib = fixture.read("packages/lib/package.json");
+    let members = [("api", "@acme/api", api.as_str()), ("packages/lib", "@acme/lib", lib.as_str())];
+    fixture.write("package-lock.json", &lockfile(&fixture.read("package.json"), &members));
+    insta::assert_snapshot!(findings(&fixture).join("\n"), @"warning import-for-development api/server.js:1: `@acme/api` imports `@acme/lib` when it runs, which its package.json declares for development");
+}
+
+#[test]
 fn fixes_go_into_the_configuration_and_are_used() {
     let fixture = acme();
     fixture.write("api/package.json", API);

@@ -317,8 +317,8 @@ fn images_of_alpine_have_their_own_package_manager() {
 fn a_single_package_is_its_own_workspace() {
     let mut service = runtime("prod", "web-app", "");
     service.copies = vec![
-        RuntimeCopy { source: CopySource::Context, paths: paths(&["package.json", "server.js"]) },
-        RuntimeCopy { source: CopySource::Stage(id("build")), paths: paths(&["dist"]) },
+        RuntimeCopy { source: CopySource::Context, paths: paths(&["package.json", "server.js"]), to: None },
+        RuntimeCopy { source: CopySource::Stage(id("build")), paths: paths(&["dist"]), to: None },
     ];
     service.user = "1000:1000".to_owned();
     service.writable = paths(&["", "data"]);

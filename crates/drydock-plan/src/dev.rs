@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use drydock_lockfile::WorkspacePath;
+use drydock_workspace::inspect::BuiltServer;
 use drydock_workspace::{Package, Workspace};
 use indexmap::IndexMap;
 
@@ -140,6 +141,13 @@ fn from_scripts(workspace: &Workspace, package: &Package, kind: TargetKind) -> O
 fn from_start(workspace: &Workspace, target: &FoundTarget) -> Result<Option<(Launch, bool)>, PlanError> {
     let Some(launch) = &target.launch else { return Ok(None) };
     let mut launch = launch.clone();
+    let server = launch.server.take();
+    let moved = |server: &BuiltServer| server.packed.iter().flat_map(|it| &it.files).any(|file| file.from != file.to);
+    if let Some(own) = server.filter(moved).and_then(|server| server.instead_of.first().copied()) {
+        // Here its files are where the build leaves them, and all dependencies beside them.
+        launch.command = own.map(str::to_owned).to_vec();
+        (launch.entry, launch.through_path) = (None, true);
+    }
     let in_tree = match &launch.entry {
         Some(entry) => workspace.tree.is_file(entry)?,
         None => false,

@@ -1,7 +1,7 @@
 //! How a service is started.
 
 use drydock_lockfile::{DependencyKind, PackageName, WorkspacePath};
-use drydock_workspace::inspect::Service;
+use drydock_workspace::inspect::{BuiltServer, Service};
 use drydock_workspace::{Package, PackageManager, Workspace};
 use indexmap::IndexMap;
 
@@ -50,6 +50,8 @@ pub struct Launch {
     pub because: String,
     /// The port its words or its environment name.
     pub port: Option<u16>,
+    /// The server that the package's build made, where that is what runs as its tool means it to.
+    pub server: Option<BuiltServer>,
 }
 
 /// What speaks for a package being run.
@@ -71,13 +73,72 @@ pub(crate) fn find(
     members: &Members<'_>,
     package: &Package,
     service: &Service,
+    server: Option<&BuiltServer>,
 ) -> Option<(Launch, Strength)> {
+    let by_tool = || {
+        let server = server?;
+        let simple = Simple { env: IndexMap::new(), words: server.command.clone() };
+        Some(runs_built(launch(simple, package.path.clone(), server.why.clone()), package, server))
+    };
     from_scripts(workspace, package)
         .or_else(|| from_root_scripts(workspace, members, package))
+        .map(|launch| as_its_tool_means(launch, package, server))
+        .or_else(by_tool)
         .map(|launch| (launch, Strength::Strong))
         .or_else(|| from_files(package, service))
 }
 
+/// The launch by the server that the build made, where it runs that: by the tool's own words, or by its file.
+fn as_its_tool_means(mut launch: Launch, package: &Package, server: Option<&BuiltServer>) -> Launch {
+    let Some(server) = server else { return launch };
+    let words: Vec<&str> = launch.command.iter().map(String::as_str).collect();
+    let here = launch.workdir == package.path;
+    // A packed server's own words name a file where it is put, which a script cannot mean.
+    let same = here && words == server.command && server.packed.is_none();
+    let by_tool = here && server.instead_of.iter().any(|own| words.starts_with(own)) && only_listens(&words[2..]);
+    let inside = |entry: &WorkspacePath| server.inside.as_ref().is_some_and(|folder| entry.is_within(folder));
+    let by_file = script::node_entry(&launch.command).filter(|_| launch.entry.as_ref().is_some_and(inside));
+    if by_tool {
+        launch.command.clone_from(&server.command);
+        if let Some(port) = launch.port {
+            launch.env.insert("PORT".to_owned(), port.to_string());
+        }
+    } else if let Some(index) = by_file {
+        launch.command[index].clone_from(server.command.last().expect("a command has words"));
+    } else if !same {
+        return launch;
+    }
+    if server.packed.is_some() {
+        launch.because = format!("{}, and {}", launch.because, server.why);
+    }
+    runs_built(launch, package, server)
+}
+
+/// The launch of what the build made.
+fn runs_built(mut launch: Launch, package: &Package, server: &BuiltServer) -> Launch {
+    for (name, value) in &server.env {
+        launch.env.entry((*name).to_owned()).or_insert_with(|| (*value).to_owned());
+    }
+    let at = script::node_entry(&launch.command);
+    launch.workdir.clone_from(&package.path);
+    launch.entry = at.and_then(|index| launch.workdir.join(&launch.command[index]).ok());
+    launch.through_path = is_through_path(&launch.command);
+    launch.server = Some(server.clone());
+    launch
+}
+
+/// Whether the arguments of a command say where it listens and nothing else.
+fn only_listens(arguments: &[&str]) -> bool {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match *argument {
+            "-p" | "--port" | "-H" | "--hostname" | "--host" => drop(rest.next()),
+            other if ["--port=", "--hostname=", "--host="].iter().any(|option| other.starts_with(option)) => {}
+            _ => return false,
+        }
+    }
+    true
+}
 /// The launch that a configured command is.
 pub(crate) fn configured(command: &[String], workdir: WorkspacePath) -> Launch {
     let simple = Simple { env: IndexMap::new(), words: command.to_vec() };
@@ -86,17 +147,22 @@ pub(crate) fn configured(command: &[String], workdir: WorkspacePath) -> Launch {
 
 pub(crate) fn launch(simple: Simple, workdir: WorkspacePath, because: String) -> Launch {
     let entry = script::node_entry(&simple.words).and_then(|index| workdir.join(&simple.words[index]).ok());
-    let program = &simple.words[0];
     Launch {
         port: script::port(&simple),
         entry,
-        through_path: !matches!(program.as_str(), "node" | "npm" | "npx" | "sh" | "bash" | "tini" | "env")
-            && !program.contains('/'),
+        through_path: is_through_path(&simple.words),
         command: simple.words,
         env: simple.env,
         workdir,
         because,
+        server: None,
     }
+}
+
+/// Whether a command is one that dependencies bring.
+fn is_through_path(words: &[String]) -> bool {
+    let program = words[0].as_str();
+    !matches!(program, "node" | "npm" | "npx" | "sh" | "bash" | "tini" | "env") && !program.contains('/')
 }
 
 fn from_scripts(workspace: &Workspace, package: &Package) -> Option<Launch> {
@@ -165,6 +231,7 @@ pub(crate) fn through_manager(workspace: &Workspace, package: &Package, script: 
         entry: None,
         through_path: false,
         port: None,
+        server: None,
     }
 }
 

@@ -27,6 +27,7 @@ mod members;
 mod model;
 mod names;
 mod node;
+mod packed;
 mod patches;
 mod pins;
 mod plan;

@@ -33,7 +33,11 @@ pub(crate) fn listening(
     if let Some(port) = launch.port {
         found.port = Some((port, "its command says so".to_owned()));
     }
-    if let Some((path, text)) = entry_source(workspace, package, launch)? {
+    let server = launch.server.as_ref();
+    // What the build packs is no file of the tree by another name.
+    let is_packed = server.is_some_and(|server| server.packed.is_some());
+    let source = if is_packed { None } else { entry_source(workspace, package, launch)? };
+    if let Some((path, text)) = source {
         if let Some((port, line)) = port_in(&text).filter(|_| found.port.is_none()) {
             found.port = Some((port, format!("{path}:{line} takes it when PORT is not set")));
         }
@@ -45,6 +49,9 @@ pub(crate) fn listening(
     if launch.command[0] == "fastify" && !addressed {
         let because = "fastify-cli listens on localhost unless it knows that it is in a container";
         found.host = Some(("FASTIFY_ADDRESS", because.to_owned()));
+    }
+    if let (None, Some(port)) = (&found.port, server.and_then(|server| server.port)) {
+        found.port = Some((port, "the server that its build makes listens on it by default".to_owned()));
     }
     if found.port.is_none() {
         found.port = by_framework(launch, service);

@@ -305,12 +305,14 @@ pub struct RuntimeCopy {
     pub source: CopySource,
     /// The paths, from the root.
     pub paths: Vec<WorkspacePath>,
+    /// The folder that the content of the one path is put into, where that is not its own place.
+    pub to: Option<WorkspacePath>,
 }
 
 /// A service's image.
 #[derive(Debug, Clone)]
 pub struct RuntimeStage {
-    /// The production install it begins with.
+    /// The production install it begins with, or the base where it needs none or takes it from a stage of its own.
     pub from: StageId,
     /// The target.
     pub target: TargetName,

@@ -191,6 +191,7 @@ impl Planner<'_> {
         // By the id of its stage; two targets of one package share one.
         let production: BTreeMap<&StageId, BTreeSet<Member>> = services
             .iter()
+            .filter(|(_, target)| target.packed().is_none())
             .map(|(name, target)| (&layout.production_ids[*name], self.members.running(own(self.members, target))))
             .collect();
         let pruned = prune_all(installer, layout, &groups, &dev_installs, &production)?;
@@ -230,6 +231,11 @@ impl Planner<'_> {
             if target.kind == TargetKind::Static {
                 let stage = self.site(name, target)?;
                 stages.push(stage);
+                continue;
+            }
+            if let Some(packed) = target.packed() {
+                let base = (&layout.bases.of[name], &layout.bases.installs[name], layout.bases.prepared.get(name));
+                stages.extend(self.packed(name, target, packed, base, images)?);
                 continue;
             }
             let id = &layout.production_ids[name];

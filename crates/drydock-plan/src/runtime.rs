@@ -21,6 +21,7 @@ use crate::model::{
     CopySource, Decision, ImagePath, ImageRef, RuntimeCopy, RuntimeStage, Stage, StageId, StageKind, TargetKind,
     TargetName,
 };
+use crate::node::Images;
 use crate::plan::{Planner, Production, ROOT, tools};
 use crate::plug_and_play;
 use crate::script::{self, Script};
@@ -72,20 +73,41 @@ impl Planner<'_> {
             || running.iter().any(|member| lifecycle::for_production(self.members.package(*member)).next().is_some());
         let bins = if asks_for_bins { bins(self.workspace.manager, production.install) } else { None };
         self.check_command(name, own, &launch, bins.as_ref());
-        let mut env = IndexMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
+        let mut env = IndexMap::new();
         if let Some(options) = plug_and_play::node_options(self.workspace)? {
             env.insert("NODE_OPTIONS".to_owned(), options);
         }
+        let env = self.environment(name, target, production.images, env);
+        let from = if apart { production.base } else { production.id }.clone();
+        let mut stage = self.runtime_stage(name, target, production.images, from, copies.finish(), env);
+        stage.path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
+        stage.setup = self.setup(name, &running, bins.as_ref());
+        stage.setup.extend(self.make_executable(&launch, &running, production.install));
+        self.finished(stage, production.id, production.prepared, production.images)
+    }
+
+    /// The environment of a target's image, with `first` among it.
+    pub(crate) fn environment(
+        &self,
+        name: &TargetName,
+        target: &FoundTarget,
+        images: &Images,
+        first: IndexMap<String, String>,
+    ) -> IndexMap<String, String> {
+        let configured = self.settings.targets.get(name).cloned().unwrap_or_default();
+        let mut env = IndexMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
+        env.extend(first);
         env.extend(target.env.clone());
         if let Some(options) = &configured.node_options {
             // Beside those without which nothing is found.
             let before = env.get("NODE_OPTIONS").map(|options| format!("{options} ")).unwrap_or_default();
             env.insert("NODE_OPTIONS".to_owned(), format!("{before}{options}"));
         }
-        if matches!(launch.command[0].as_str(), "npm" | "pnpm") {
+        let program = target.launch.as_ref().and_then(|launch| launch.command.first());
+        if matches!(program.map(String::as_str), Some("npm" | "pnpm")) {
             // It would ask the registry, at the latest when it ends.
             env.insert("npm_config_update_notifier".to_owned(), "false".to_owned());
-            if has_bash(&production.images.of(self.settings, name)) {
+            if has_bash(&images.of(self.settings, name)) {
                 // Debian's sh stays between npm and what it runs, and keeps signals to itself; bash gives its place to the
                 // last command.
                 env.insert("npm_config_script_shell".to_owned(), "/bin/bash".to_owned());
@@ -95,11 +117,23 @@ impl Planner<'_> {
             env.insert("LD_PRELOAD".to_owned(), JEMALLOC_LIBRARY.to_owned());
         }
         env.extend(configured.env);
-        let path = if launch.through_path { self.command_folders(own) } else { Vec::new() };
+        env
+    }
+
+    /// The image of a target that begins with `from` and holds `copies`, with nothing set up in it.
+    pub(crate) fn runtime_stage(
+        &mut self,
+        name: &TargetName,
+        target: &FoundTarget,
+        images: &Images,
+        from: StageId,
+        copies: Vec<RuntimeCopy>,
+        env: IndexMap<String, String>,
+    ) -> RuntimeStage {
+        let launch = target.launch.clone().expect("what runs has a command");
+        let configured = self.settings.targets.get(name).cloned().unwrap_or_default();
         let words = launch.command.clone();
-        let mut setup = self.setup(name, &running, bins.as_ref());
-        setup.extend(self.make_executable(&launch, &running, production.install));
-        let (mut entrypoint, mut command) = (self.entrypoint(name, production), launch.command);
+        let (mut entrypoint, mut command) = (self.entrypoint(name, images), launch.command);
         if target.kind == TargetKind::Cli {
             // Whatever folder it is started in, and with the arguments of `docker run`.
             let absolute = |(index, word): (usize, String)| match &launch.entry {
@@ -108,15 +142,21 @@ impl Planner<'_> {
             };
             entrypoint.extend(std::mem::take(&mut command).into_iter().enumerate().map(absolute));
         }
-        let mut stage = RuntimeStage {
-            from: if apart { production.base } else { production.id }.clone(),
+        let mut writable = configured.writable;
+        for folder in launch.server.into_iter().flat_map(|server| server.writable) {
+            if !writable.contains(&folder) {
+                writable.push(folder);
+            }
+        }
+        RuntimeStage {
+            from,
             target: name.clone(),
-            copies: copies.finish(),
-            setup,
-            writable: configured.writable,
+            copies,
+            setup: Vec::new(),
+            writable,
             workdir: launch.workdir,
             env,
-            path,
+            path: Vec::new(),
             args: configured.args,
             user: USER.to_owned(),
             port: target.port,
@@ -124,24 +164,36 @@ impl Planner<'_> {
             command,
             healthcheck: configured.healthcheck,
             gate: self.gate_ids.get(name).cloned(),
-        };
+        }
+    }
+
+    /// The stages of an image: itself and, where it has no shell, the one that does what needs a shell and begins with
+    /// `from`.
+    pub(crate) fn finished(
+        &self,
+        mut stage: RuntimeStage,
+        from: &StageId,
+        prepared: Option<&StageId>,
+        images: &Images,
+    ) -> Result<Vec<Stage>, PlanError> {
         let mut stages = Vec::new();
-        if let Some(prepared) = production.prepared {
-            without_shell(&mut stage, &production.images.of(self.settings, name))?;
+        if let Some(prepared) = prepared {
+            let image = images.of(self.settings, &stage.target);
+            without_shell(&mut stage, &image)?;
             if !(stage.setup.is_empty() && stage.writable.is_empty()) {
-                let first = prepare(&mut stage, production.id, prepared);
+                let first = prepare(&mut stage, from, prepared);
                 stages.push(Stage { id: prepared.clone(), kind: StageKind::Runtime(first), comment: None });
             }
         }
-        stages.push(Stage { id: StageId::new(name.as_str()), kind: StageKind::Runtime(stage), comment: None });
+        stages.push(Stage { id: StageId::new(stage.target.as_str()), kind: StageKind::Runtime(stage), comment: None });
         Ok(stages)
     }
 
     /// What an image begins its command with. Linux gives no first process the signals that it has no handler for, so
     /// Node as the first process of a service without handlers would have to be killed; nor does Node collect the
     /// processes that its children leave behind. An init does both.
-    fn entrypoint(&mut self, name: &TargetName, production: &Production<'_>) -> Vec<String> {
-        let init = has_init(self.settings, name, production.images);
+    fn entrypoint(&mut self, name: &TargetName, images: &Images) -> Vec<String> {
+        let init = has_init(self.settings, name, images);
         let (choice, because) = if init {
             (INIT, "signals reach what it runs, with or without a handler, and a container stops at once")
         } else {
@@ -496,7 +548,8 @@ fn without_shell(stage: &mut RuntimeStage, image: &ImageRef) -> Result<(), PlanE
 /// Takes what needs a shell out of a stage, into one of its own that begins with the install `from`; what that comes to
 /// is copied as a whole.
 fn prepare(stage: &mut RuntimeStage, from: &StageId, prepared: &StageId) -> RuntimeStage {
-    let whole = RuntimeCopy { source: CopySource::Stage(prepared.clone()), paths: vec![WorkspacePath::root()] };
+    let whole =
+        RuntimeCopy { source: CopySource::Stage(prepared.clone()), paths: vec![WorkspacePath::root()], to: None };
     let installed = CopySource::Stage(from.clone());
     let copies = std::mem::replace(&mut stage.copies, vec![whole]);
     RuntimeStage {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_diagnostics::closest;
 use drydock_lockfile::PackageName;
-use drydock_workspace::inspect::{self, Service, StaticSite};
+use drydock_workspace::inspect::{self, Packed, Service, StaticSite};
 use drydock_workspace::{PackageGraph, Workspace};
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -203,7 +203,8 @@ fn look(workspace: &Workspace, members: &Members<'_>, member: Member) -> Result<
     let service = inspect::service(workspace, package)?;
     // Without a build there may still be a folder of plain pages; what a configuration makes of it is its business.
     let site = if members.is_built(member) { inspect::static_site(workspace, package)? } else { None };
-    let launch = launch::find(workspace, members, package, &service);
+    let server = if members.is_built(member) { inspect::server(workspace, package)? } else { None };
+    let launch = launch::find(workspace, members, package, &service, server.as_ref());
     Ok(Facts { service, site, launch })
 }
 
@@ -352,8 +353,22 @@ fn start(
         let because = format!("{because}, and only this address can be reached from outside");
         found.decisions.push(decision(variable, "0.0.0.0", because));
     }
+    if let Some(server) = &launch.server {
+        match (&server.packed, &server.not_packed) {
+            (Some(packed), _) => found.decisions.push(decision("dependencies", "none installed", packed.why.clone())),
+            (None, Some(why)) => found.decisions.push(decision("dependencies", "all of production", why.clone())),
+            (None, None) => {}
+        }
+    }
     found.launch = Some(launch);
     Ok(())
+}
+
+impl FoundTarget {
+    /// What its image holds, where the build packs what it needs of its dependencies.
+    pub(crate) fn packed(&self) -> Option<&Packed> {
+        self.launch.as_ref()?.server.as_ref()?.packed.as_ref()
+    }
 }
 
 /// The port that static targets are served on: a user without rights cannot listen below 1024.

@@ -822,3 +822,106 @@ fn native_addons_bring_their_tools_into_their_install_only() {
     target web: init = tini (signals reach what it runs, with or without a handler, and a container stops at once)
     ");
 }
+
+/// Nothing is installed for production where a build packs what its server reads of its dependencies.
+#[test]
+fn a_server_that_brings_its_dependencies_begins_with_the_base() {
+    let monorepo = Monorepo::new([
+        Member::new("apps/web", "web")
+            .script("start", "next start")
+            .script("build", "next build")
+            .needs(&["next", "lib"]),
+        Member::new("apps/shop", "shop").script("build", "nuxt build").script("dev", "nuxt dev").needs(&["nuxt"]),
+        Member::library("packages/lib", "lib"),
+    ])
+    .file("apps/web/next.config.js", "module.exports = { output: 'standalone' };")
+    .file("apps/web/app/page.js", "")
+    .file("apps/web/public/a.svg", "<svg/>")
+    .file("apps/shop/app.vue", "")
+    .file("packages/lib/src/index.ts", "");
+    insta::assert_snapshot!(plan_of(&monorepo), @r#"
+    base: base from node:24-bookworm-slim
+
+    runtime-base: base from base
+      system tini
+
+    install-shop: Build install from base
+      for shop
+      input .drydock/install/install-shop
+
+    install-web: Build install from base
+      for lib, web
+      input .drydock/install/install-web
+
+    build-lib: build lib from install-web
+      sources packages/lib
+      run npm run build
+      writes packages/lib/dist
+
+    build-shop: build shop from install-shop
+      sources apps/shop
+      run npm run build
+      writes apps/shop/.output
+
+    build-web: build web from install-web
+      reads packages/lib/package.json
+      takes packages/lib/dist of build-lib
+      sources apps/web
+      run npm run build
+      writes apps/web/.next
+      trims apps/web/.next/cache
+
+    shop: service from runtime-base
+      copy apps/shop/.output of build-shop
+      env NODE_ENV=production
+      port 3000
+      entrypoint tini --
+      command in apps/shop: ["node", ".output/server/index.mjs"]
+
+    web: service from runtime-base
+      copy apps/web/.next/standalone of build-web to .
+      copy apps/web/.next/static of build-web
+      copy apps/web/public of build-web
+      writable apps/web/.next/cache
+      env NODE_ENV=production HOSTNAME=0.0.0.0
+      port 3000
+      entrypoint tini --
+      command in apps/web: ["node", "server.js"]
+    "#);
+    // In its dev image everything is installed, and Next's own command runs what was built.
+    let dev = planned(&monorepo.load(), &Settings::default(), &["web-dev"]).unwrap();
+    let dev = stages(&dev);
+    insta::assert_snapshot!(dev[dev.find("web-dev:").unwrap()..], @r#"
+    web-dev: dev of web from install-web
+      copy package.json packages/lib
+      copy packages/lib/dist of build-lib
+      copy apps/web
+      copy apps/web/.next of build-web
+      owned . apps/web apps/web/node_modules node_modules
+      modules apps/web/node_modules node_modules packages/lib/node_modules
+      env NODE_ENV=development HOSTNAME=0.0.0.0 PORT=3000
+      port 3000
+      command in apps/web: ["next", "start"]
+    "#);
+    // A command that is configured is taken as it is, and has all it could want.
+    let target =
+        TargetSettings { command: Some(vec!["next".to_owned(), "start".to_owned()]), ..TargetSettings::default() };
+    let settings = Settings { targets: [(TargetName::new("web"), target)].into(), ..Settings::default() };
+    let plan = stages(&planned(&monorepo.load(), &settings, &["web"]).unwrap());
+    insta::assert_snapshot!(plan[plan.find("runtime-deps-web:").unwrap()..], @r#"
+    runtime-deps-web: Production install from runtime-base
+      for lib, web
+      input .drydock/install/runtime-deps-web
+
+    web: service from runtime-deps-web
+      copy apps/web/package.json package.json packages/lib/package.json
+      copy packages/lib/dist of build-lib
+      copy apps/web/app apps/web/next.config.js apps/web/public
+      copy apps/web/.next of build-web
+      env NODE_ENV=production
+      path /app/apps/web/node_modules/.bin:/app/node_modules/.bin
+      port 3000
+      entrypoint tini --
+      command in apps/web: ["next", "start"]
+    "#);
+}

@@ -303,3 +303,114 @@ fn a_build_by_another_name_is_found_when_something_must_be_built() {
       name the script that writes it: `build = "…"` under `[package.api]`
     "#);
 }
+
+#[test]
+fn a_server_is_run_as_the_tool_that_builds_it_means_it() {
+    let next = |folder: &str, start: &str| {
+        Member::new(folder, folder).script("start", start).script("build", "next build").needs(&["next"])
+    };
+    let built =
+        |folder: &str, build: &str, needs: &[&str]| Member::new(folder, folder).script("build", build).needs(needs);
+    let standalone = "export default { output: 'standalone' };";
+    let monorepo = Monorepo::new([
+        next("alone", "next start --port 4000 -H 127.0.0.1"),
+        next("by-file", "node .next/standalone/by-file/server.js"),
+        next("custom", "node server.js"),
+        next("computed", "next start"),
+        next("plain", "next start"),
+        next("rooted", "next start"),
+        built("nuxt", "nuxt build", &["nuxt"]),
+        built("nuxt-pages", "nuxt generate", &["nuxt"]),
+        built("nuxt-worker", "nuxt build", &["nuxt"]),
+        built("nitro", "nitro build", &["nitropack"])
+            .script("start", "node --enable-source-maps .output/server/index.mjs"),
+        built("nest", "nest build", &["@nestjs/core"]).script("start", "nest start"),
+        built("routes", "react-router build", &["@react-router/serve"]),
+        built("routes-spa", "react-router build", &["react-router"]).develops_with(&["@react-router/dev"]),
+        built("kit", "vite build", &[]).develops_with(&["@sveltejs/kit", "@sveltejs/adapter-node"]),
+        built("stars", "astro build", &["astro", "@astrojs/node"]),
+    ])
+    .file("alone/next.config.js", standalone)
+    .file("alone/public/a.svg", "<svg/>")
+    .file("by-file/next.config.js", standalone)
+    .file("custom/next.config.js", standalone)
+    .file("custom/server.js", "")
+    .file("computed/next.config.js", "module.exports = { output: process.env.OUTPUT };")
+    .file(
+        "rooted/next.config.mjs",
+        "import path from 'node:path';\n\
+         export default { output: 'standalone', outputFileTracingRoot: path.join(import.meta.dirname, '.') };",
+    )
+    .file("nuxt-worker/nuxt.config.ts", "export default defineNuxtConfig({ nitro: { preset: 'cloudflare' } });")
+    .file("routes-spa/react-router.config.ts", "export default { ssr: false };")
+    .file(
+        "stars/astro.config.mjs",
+        "import node from '@astrojs/node';\nexport default { adapter: node({ mode: 'standalone' }) };",
+    );
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @r#"
+    alone: Service alone
+      target alone = service: alone/package.json has the script `start`: `next start --port 4000 -H 127.0.0.1`, and `next build` packs its server into alone/.next/standalone
+      target alone: command = node server.js: alone/package.json has the script `start`: `next start --port 4000 -H 127.0.0.1`, and `next build` packs its server into alone/.next/standalone
+      target alone: port = 4000: its command says so
+      target alone: dependencies = none installed: alone/next.config.js:1 has `output: 'standalone'`, so `next build` copies what its server reads of them
+      env {"PORT": "4000", "HOSTNAME": "0.0.0.0"}
+    by-file: Service by-file
+      target by-file = service: by-file/package.json has the script `start`: `node .next/standalone/by-file/server.js`, and `next build` packs its server into by-file/.next/standalone
+      target by-file: command = node server.js: by-file/package.json has the script `start`: `node .next/standalone/by-file/server.js`, and `next build` packs its server into by-file/.next/standalone
+      target by-file: port = 3000: the server that its build makes listens on it by default
+      target by-file: dependencies = none installed: by-file/next.config.js:1 has `output: 'standalone'`, so `next build` copies what its server reads of them
+      env {"HOSTNAME": "0.0.0.0"}
+    computed: Service computed
+      target computed = service: computed/package.json has the script `start`: `next start`
+      target computed: command = next start: computed/package.json has the script `start`: `next start`
+      target computed: port = 3000: the server that its build makes listens on it by default
+      target computed: dependencies = all of production: computed/next.config.js:1 computes `output`
+    custom: Service custom
+      target custom = service: custom/package.json has the script `start`: `node server.js`
+      target custom: command = node server.js: custom/package.json has the script `start`: `node server.js`
+      target custom: port = 3000: nothing names its port, and next is most often given this one
+    kit: Service kit
+      target kit = service: its build is SvelteKit's with the adapter for Node
+      target kit: command = node build: its build is SvelteKit's with the adapter for Node
+      target kit: port = 3000: the server that its build makes listens on it by default
+    nest: Service nest
+      target nest = service: `nest build` writes dist/main.js, which `nest start` runs
+      target nest: command = node dist/main.js: `nest build` writes dist/main.js, which `nest start` runs
+      target nest: port = 3000: nothing names its port, and @nestjs/core is most often given this one
+    nitro: Service nitro
+      target nitro = service: nitro/package.json has the script `start`: `node --enable-source-maps .output/server/index.mjs`, and `nitro build` writes a server with all that it needs to nitro/.output
+      target nitro: command = node --enable-source-maps .output/server/index.mjs: nitro/package.json has the script `start`: `node --enable-source-maps .output/server/index.mjs`, and `nitro build` writes a server with all that it needs to nitro/.output
+      target nitro: port = 3000: the server that its build makes listens on it by default
+      target nitro: dependencies = none installed: `nitro build` writes a server with all that it needs to nitro/.output
+    nuxt: Service nuxt
+      target nuxt = service: `nuxt build` writes a server with all that it needs to nuxt/.output
+      target nuxt: command = node .output/server/index.mjs: `nuxt build` writes a server with all that it needs to nuxt/.output
+      target nuxt: port = 3000: the server that its build makes listens on it by default
+      target nuxt: dependencies = none installed: `nuxt build` writes a server with all that it needs to nuxt/.output
+    nuxt-pages: Static nuxt-pages
+      target nuxt-pages = static: its build is `nuxt generate`
+    plain: Service plain
+      target plain = service: plain/package.json has the script `start`: `next start`
+      target plain: command = next start: plain/package.json has the script `start`: `next start`
+      target plain: port = 3000: the server that its build makes listens on it by default
+      target plain: dependencies = all of production: with `output: 'standalone'` in its configuration `next build` would copy the few files that its server reads of them, and nothing else would be installed
+    rooted: Service rooted
+      target rooted = service: rooted/package.json has the script `start`: `next start`, and `next build` packs its server into rooted/.next/standalone
+      target rooted: command = node server.js: rooted/package.json has the script `start`: `next start`, and `next build` packs its server into rooted/.next/standalone
+      target rooted: port = 3000: the server that its build makes listens on it by default
+      target rooted: dependencies = none installed: rooted/next.config.mjs:2 has `output: 'standalone'`, so `next build` copies what its server reads of them
+      env {"HOSTNAME": "0.0.0.0"}
+    routes: Service routes
+      target routes = service: its build is React Router's, and it depends on @react-router/serve
+      target routes: command = react-router-serve ./build/server/index.js: its build is React Router's, and it depends on @react-router/serve
+      target routes: port = 3000: `react-router-serve` listens on it by default
+    routes-spa: Static routes-spa
+      target routes-spa = static: its build is React Router's, and routes-spa/react-router.config.ts:1 has `ssr: false`
+    stars: Service stars
+      target stars = service: its build is Astro's, and stars/astro.config.mjs:2 makes it a server of its own
+      target stars: command = node dist/server/entry.mjs: its build is Astro's, and stars/astro.config.mjs:2 makes it a server of its own
+      target stars: port = 4321: the server that its build makes listens on it by default
+      env {"HOST": "0.0.0.0"}
+    - nuxt-worker: nothing starts it, and it builds no site
+    "#);
+}

@@ -175,7 +175,10 @@ fn details(stage: &Stage) -> Vec<String> {
 fn from_and_copies(from: &StageId, copies: &[RuntimeCopy]) -> Vec<String> {
     let copies = copies.iter().map(|copy| match &copy.source {
         CopySource::Context => format!("files: {}", paths(&copy.paths)),
-        CopySource::Stage(stage) => format!("from {stage}: {}", paths(&copy.paths)),
+        CopySource::Stage(stage) => match &copy.to {
+            None => format!("from {stage}: {}", paths(&copy.paths)),
+            Some(to) => format!("from {stage}: what is in {}, to {}", paths(&copy.paths), to.display()),
+        },
     });
     std::iter::once(format!("from {from}")).chain(copies).collect()
 }
@@ -339,6 +342,9 @@ impl<'a> From<&'a Healthcheck> for HealthcheckDocument<'a> {
 struct CopyDocument<'a> {
     stage: Option<&'a str>,
     paths: Vec<&'a str>,
+    /// The folder that the content of the one path is put into, where that is not its own place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -490,7 +496,10 @@ fn stage_document<'a>(stage: &'a Stage, fingerprints: Option<&Fingerprints>) -> 
 }
 
 fn input_documents(inputs: &[StageCopy]) -> Vec<CopyDocument<'_>> {
-    inputs.iter().map(|input| CopyDocument { stage: Some(input.stage.as_str()), paths: shown(&input.paths) }).collect()
+    inputs
+        .iter()
+        .map(|input| CopyDocument { stage: Some(input.stage.as_str()), paths: shown(&input.paths), to: None })
+        .collect()
 }
 
 fn copy_documents(copies: &[RuntimeCopy]) -> Vec<CopyDocument<'_>> {
@@ -500,6 +509,7 @@ fn copy_documents(copies: &[RuntimeCopy]) -> Vec<CopyDocument<'_>> {
             CopySource::Stage(stage) => Some(stage.as_str()),
         },
         paths: shown(&copy.paths),
+        to: copy.to.as_ref().map(WorkspacePath::display),
     });
     documents.collect()
 }

@@ -327,6 +327,16 @@ impl<'p> Lowering<'p> {
         })
     }
 
+    /// A COPY instruction that puts the content of another stage's folder into the folder `to`.
+    fn content_from_stage(&self, stage: &StageId, folder: &WorkspacePath, to: &WorkspacePath) -> Instruction {
+        Instruction::Copy(Copy {
+            from: Some(stage_name(stage)),
+            owner: None,
+            sources: vec![self.in_image(folder)],
+            destination: own_place(to),
+        })
+    }
+
     /// Goes to a folder of the workspace, unless it is there.
     fn change_directory(&self, from: &mut WorkspacePath, to: &WorkspacePath, instructions: &mut Vec<Instruction>) {
         if from != to {

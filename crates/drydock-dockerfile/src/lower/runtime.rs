@@ -26,7 +26,13 @@ impl Lowering<'_> {
         for copy in &runtime.copies {
             match &copy.source {
                 CopySource::Context => instructions.extend(self.copy_from_context(&copy.paths)),
-                CopySource::Stage(stage) => instructions.extend(self.copy_from_stage(stage, &copy.paths)),
+                CopySource::Stage(stage) => match &copy.to {
+                    None => instructions.extend(self.copy_from_stage(stage, &copy.paths)),
+                    Some(to) => {
+                        let content = |path| self.content_from_stage(stage, path, to);
+                        instructions.extend(copy.paths.iter().map(content));
+                    }
+                },
             }
         }
         let mut directory = WorkspacePath::root();

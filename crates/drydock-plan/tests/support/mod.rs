@@ -165,9 +165,10 @@ fn stage_copy(copy: &StageCopy) -> String {
 }
 
 fn runtime_copy(copy: &RuntimeCopy) -> String {
+    let to = copy.to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
     match &copy.source {
-        CopySource::Context => paths(&copy.paths),
-        CopySource::Stage(id) => format!("{} of {id}", paths(&copy.paths)),
+        CopySource::Context => format!("{}{to}", paths(&copy.paths)),
+        CopySource::Stage(id) => format!("{} of {id}{to}", paths(&copy.paths)),
     }
 }
 

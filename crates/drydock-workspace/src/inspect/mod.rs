@@ -10,6 +10,7 @@ mod hints;
 pub(crate) mod javascript;
 mod loads;
 mod outputs;
+mod server;
 mod service;
 mod static_site;
 mod tsconfig;
@@ -144,6 +145,47 @@ pub struct Service {
     pub why: Vec<String>,
 }
 
+/// A server that a package's build makes, by the conventions of the tool that builds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltServer {
+    /// What runs it, in the package's folder.
+    pub command: Vec<String>,
+    /// What told so.
+    pub why: String,
+    /// Commands of the tool, by their first two words, which run the same.
+    pub instead_of: Vec<[&'static str; 2]>,
+    /// The folder that holds its file, where a script may name that file itself.
+    pub inside: Option<WorkspacePath>,
+    /// Environment without which it cannot be reached from outside its container.
+    pub env: Vec<(&'static str, &'static str)>,
+    /// The port it listens on unless `PORT` says otherwise.
+    pub port: Option<u16>,
+    /// Folders that it writes to.
+    pub writable: Vec<WorkspacePath>,
+    /// What an image of it holds where the build packs what it needs of its dependencies, so that none is installed.
+    pub packed: Option<Packed>,
+    /// Why nothing is packed, where the tool could.
+    pub not_packed: Option<String>,
+}
+
+/// A server with what it needs of its dependencies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// What an image holds, all of it as the build left it, in the order of copying.
+    pub files: Vec<Placed>,
+    /// What told so.
+    pub why: String,
+}
+
+/// A folder of a build, and the folder that its content is put into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Where the build leaves it.
+    pub from: WorkspacePath,
+    /// Where an image has it.
+    pub to: WorkspacePath,
+}
+
 /// What the build of `package` writes: its script `build`, else one that is called much like it.
 pub fn outputs(workspace: &Workspace, package: &Package) -> Result<Outputs, WorkspaceError> {
     outputs::outputs(workspace, package)
@@ -173,6 +215,12 @@ pub fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec<Undecl
     undeclared::undeclared(workspace, package)
 }
 
+/// Imports of other members in `package`'s sources that its manifest declares for development alone, though what its
+/// build writes loads them when it runs. None where a bundler may build them in.
+pub fn for_development(workspace: &Workspace, package: &Package) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
+    undeclared::for_development(workspace, package)
+}
+
 /// The static site that `package`'s build makes, if it makes one.
 pub fn static_site(workspace: &Workspace, package: &Package) -> Result<Option<StaticSite>, WorkspaceError> {
     static_site::static_site(workspace, package)
@@ -181,4 +229,9 @@ pub fn static_site(workspace: &Workspace, package: &Package) -> Result<Option<St
 /// What says that `package` is run as a service.
 pub fn service(workspace: &Workspace, package: &Package) -> Result<Service, WorkspaceError> {
     service::service(workspace, package)
+}
+
+/// The server that `package`'s build makes, if it makes one that its tool says how to run.
+pub fn server(workspace: &Workspace, package: &Package) -> Result<Option<BuiltServer>, WorkspaceError> {
+    server::server(workspace, package)
 }

@@ -10,8 +10,19 @@ use crate::error::WorkspaceError;
 use crate::workspace::{Package, Workspace};
 
 /// Builders that make sites, if they are told so.
-const BUILDERS: [&str; 10] =
-    ["vite", "react-scripts", "craco", "react-app-rewired", "rescripts", "ng", "astro", "next", "nuxt", "nuxi"];
+const BUILDERS: [&str; 11] = [
+    "vite",
+    "react-scripts",
+    "craco",
+    "react-app-rewired",
+    "rescripts",
+    "ng",
+    "astro",
+    "next",
+    "nuxt",
+    "nuxi",
+    "react-router",
+];
 
 /// Builders that make a site of static files, whatever their settings.
 const OTHERS: [(&str, &str); 9] = [
@@ -87,6 +98,15 @@ fn site(folder: &Folder<'_>, look: &Look<'_, '_>, step: &Step) -> Result<Option<
             }
             _ => Ok(None),
         },
+        ("react-router", "build") => {
+            let Some(config) = folder.config(&folder.package.path, "react-router.config")? else { return Ok(None) };
+            let Some((Literal::Bool(false), line)) = javascript::option(config.path.as_str(), &config.text, &["ssr"])
+            else {
+                return Ok(None);
+            };
+            let why = format!("its build is React Router's, and {}:{line} has `ssr: false`", config.path);
+            told(StaticSiteKind::Vite, why, written.and_then(|output| output.join("client").ok()))
+        }
         ("nuxt" | "nuxi", "generate") => {
             let public = written.and_then(|output| output.join("public").ok());
             told(StaticSiteKind::Other, format!("its build is `{command} generate`"), public)

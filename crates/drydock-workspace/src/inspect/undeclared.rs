@@ -1,11 +1,12 @@
-//! Imports of other members that no manifest declares.
+//! Imports of other members that no manifest declares, or none for what runs.
 
 use std::collections::BTreeSet;
 
 use drydock_lockfile::{DependencyKind, WorkspacePath};
 use rayon::prelude::*;
 
-use super::javascript::{Import, imports};
+use super::commands;
+use super::javascript::{Import, ImportKind, imports};
 use super::{Place, UndeclaredImport};
 use crate::error::WorkspaceError;
 use crate::sources::{SourceFiles, SourceKind};
@@ -17,11 +18,72 @@ const LANGUAGES: [&str; 8] = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "ts
 /// From how many members on every file is parsed.
 const MANY_MEMBERS: usize = 100;
 
+/// Builders whose output loads each import as the sources do. What others build may have it built in.
+const COMPILERS: [&str; 8] = ["tsc", "ttsc", "tspc", "swc", "babel", "nest", "tsc-alias", "tsgo"];
+
+/// Builders that may put what is imported into their output.
+const BUNDLERS: [&str; 20] = [
+    "vite",
+    "webpack",
+    "rollup",
+    "esbuild",
+    "tsup",
+    "tsdown",
+    "unbuild",
+    "ncc",
+    "parcel",
+    "next",
+    "nuxt",
+    "nuxi",
+    "nitro",
+    "nitropack",
+    "vinxi",
+    "astro",
+    "remix",
+    "react-router",
+    "rspack",
+    "bun",
+];
+
 pub(super) fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
-    let declared: BTreeSet<&str> = DependencyKind::BY_PRECEDENCE
-        .into_iter()
-        .flat_map(|kind| package.manifest.dependencies(kind).map(|(name, _)| name))
-        .collect();
+    let declared = declared(package, &DependencyKind::BY_PRECEDENCE);
+    found(workspace, package, &|_, to, by_path| {
+        to.name != package.name && (by_path || !declared.contains(to.name.as_str()))
+    })
+}
+
+pub(super) fn for_development(
+    workspace: &Workspace,
+    package: &Package,
+) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
+    let script = commands::build_script_of(package);
+    let programs = script.map(|script| commands::programs(package, script)).unwrap_or_default();
+    let runs = |names: &[&str]| programs.iter().any(|program| names.contains(&program.as_str()));
+    if runs(&BUNDLERS) || (script.is_some() && !runs(&COMPILERS)) {
+        return Ok(Vec::new());
+    }
+    let others = [DependencyKind::Production, DependencyKind::Optional, DependencyKind::Peer];
+    let (developed, run) = (declared(package, &[DependencyKind::Development]), declared(package, &others));
+    if !developed.iter().any(|name| workspace.package(name).is_some()) {
+        return Ok(Vec::new());
+    }
+    found(workspace, package, &|import, to, by_path| {
+        let name = to.name.as_str();
+        let loads = matches!(import.kind, ImportKind::Static | ImportKind::Dynamic | ImportKind::Require);
+        loads && !by_path && to.name != package.name && developed.contains(name) && !run.contains(name)
+    })
+}
+
+fn declared<'a>(package: &'a Package, kinds: &[DependencyKind]) -> BTreeSet<&'a str> {
+    kinds.iter().flat_map(|kind| package.manifest.dependencies(*kind).map(|(name, _)| name)).collect()
+}
+
+/// The imports of other members, of which `is_wanted` tells by the import, the member and whether a path names it.
+fn found(
+    workspace: &Workspace,
+    package: &Package,
+    is_wanted: &(impl Fn(&Import, &Package, bool) -> bool + Sync),
+) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
     let files = SourceFiles::new(workspace)?.package_files(package)?;
     let found: Result<Vec<Vec<UndeclaredImport>>, WorkspaceError> = files
         .files
@@ -37,8 +99,7 @@ pub(super) fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec
                 .into_iter()
                 .filter_map(|import| {
                     let (to, path) = target(workspace, &file.path, &import)?;
-                    let known = to.name == package.name || (path.is_none() && declared.contains(to.name.as_str()));
-                    (!known).then(|| UndeclaredImport {
+                    is_wanted(&import, to, path.is_some()).then(|| UndeclaredImport {
                         from: package.name.clone(),
                         to: to.name.clone(),
                         place: Place { file: file.path.clone(), line: Some(import.line) },
@@ -91,7 +152,7 @@ fn is_scanned(path: &WorkspacePath) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use crate::inspect::undeclared;
+    use crate::inspect::{for_development, undeclared};
     use crate::tree::MemoryTree;
     use crate::workspace::Workspace;
 
@@ -135,5 +196,35 @@ import { d } from 'd';
             ]
         );
         assert_eq!(found[1].path.as_ref().unwrap().as_str(), "packages/c/src/theme");
+    }
+
+    #[test]
+    fn what_is_declared_for_development_is_missed_where_nothing_builds_it_in() {
+        let with = |build: &str| {
+            let tree = MemoryTree::from_fixture(&format!(
+                r#"
+//- package.json
+{{ "name": "root", "private": true, "workspaces": ["packages/*"] }}
+//- packages/a/package.json
+{{ "name": "a", "scripts": {{ "build": "{build}" }}, "dependencies": {{ "d": "*" }}, "devDependencies": {{ "b": "*", "c": "*", "d": "*" }} }}
+//- packages/a/src/index.ts
+import {{ b }} from 'b';
+import type {{ C }} from 'c';
+import {{ d }} from 'd';
+//- packages/b/package.json
+{{ "name": "b" }}
+//- packages/c/package.json
+{{ "name": "c" }}
+//- packages/d/package.json
+{{ "name": "d" }}
+"#
+            ));
+            let workspace = Workspace::load(Arc::new(tree)).unwrap();
+            let found = for_development(&workspace, workspace.package("a").unwrap()).unwrap();
+            found.iter().map(|import| import.specifier.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(with("rimraf dist && tsc --build"), ["b"]);
+        assert_eq!(with("tsc --noEmit && vite build"), [""; 0]);
+        assert_eq!(with("node build.js"), [""; 0]);
     }
 }

@@ -87,6 +87,7 @@ const TOOLS: &[Tool] = &[
     Tool { subcommand: &["export"], options: &["--output-dir"], ..tool("expo", "dist") },
     Tool { subcommand: &["build"], ..tool("stencil", "dist") },
     Tool { subcommand: &["build", "generate"], ..tool("nitro", ".output") },
+    Tool { subcommand: &["build", "generate"], ..tool("nitropack", ".output") },
     Tool { subcommand: &["build"], ..tool("vinxi", ".output") },
     Tool { subcommand: &["build"], ..tool("medusa", ".medusa") },
     Tool { subcommand: &["build"], ..tool("gatsby", "public") },
