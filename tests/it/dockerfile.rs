@@ -47,7 +47,8 @@ fn it_is_printed() {
 
     FROM runtime-base AS runtime-deps-api
     COPY .drydock/install/runtime-deps-api/ ./
-    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
+    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
+        NODE_DISABLE_COMPILE_CACHE=1 npm ci --omit=dev
 
     FROM runtime-deps-api AS api
     ENV NODE_ENV=production
@@ -75,7 +76,7 @@ fn it_is_written_with_what_it_needs_and_checked() {
     ----- stdout -----
     --- /dev/null
     +++ b/.drydock/Dockerfile
-    @@ -0,0 +1,50 @@
+    @@ -0,0 +1,51 @@
     +# Written by `cargo drydock dockerfile`, and overwritten by it: change drydock.toml instead.
     +# The files under .drydock/ are written with it.
     +
@@ -113,7 +114,8 @@ fn it_is_written_with_what_it_needs_and_checked() {
     +
     +FROM runtime-base AS runtime-deps-api
     +COPY .drydock/install/runtime-deps-api/ ./
-    +RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
+    +RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
+    +    NODE_DISABLE_COMPILE_CACHE=1 npm ci --omit=dev
     +
     +FROM runtime-deps-api AS api
     +ENV NODE_ENV=production
@@ -309,7 +311,7 @@ fn what_is_stale_is_shown_as_a_difference() {
     ----- stdout -----
     --- a/docker/Dockerfile
     +++ b/docker/Dockerfile
-    @@ -47,4 +47,4 @@
+    @@ -48,4 +48,4 @@
      USER node
      EXPOSE 3000
      ENTRYPOINT ["tini", "--"]

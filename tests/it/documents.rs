@@ -371,7 +371,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "runtime-deps-api",
-          "fingerprint": "62a7e959063507a86741cccb92dc53efc3362f338684d891cb50ed324d63c786",
+          "fingerprint": "5957f2cbf11a544bcfeb5f144a969614a2ce318538a2fa6883e7da9ccfc8776b",
           "needs": [
             "runtime-base"
           ],
@@ -387,7 +387,7 @@ fn a_plan_for_programs() {
         },
         {
           "name": "api",
-          "fingerprint": "a1dcd1aa3f04861102a6349e20b27725cfb1e10111d04451229ecd7d003bbf81",
+          "fingerprint": "08c6e595d730b898b8493d00762a1c6f84d6a430d129ad7d361c58a418bc6434",
           "needs": [
             "build-lib",
             "runtime-deps-api"
@@ -433,7 +433,7 @@ fn a_plan_for_programs() {
       "targets": [
         {
           "name": "api",
-          "fingerprint": "a1dcd1aa3f04861102a6349e20b27725cfb1e10111d04451229ecd7d003bbf81",
+          "fingerprint": "08c6e595d730b898b8493d00762a1c6f84d6a430d129ad7d361c58a418bc6434",
           "kind": "service",
           "package": "@acme/api",
           "stage": "api",

@@ -109,7 +109,7 @@ fn a_service_that_serves_its_front_end() {
     COPY .drydock/install/api-prod/ ./
     RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
         --mount=type=secret,id=npmrc,target=/root/.npmrc \
-        npm ci --omit=dev
+        NODE_DISABLE_COMPILE_CACHE=1 npm ci --omit=dev
     RUN npm rebuild
 
     FROM prod-api AS api
@@ -124,7 +124,7 @@ fn a_service_that_serves_its_front_end() {
     COPY --from=build-client /app/client/dist client/dist
     COPY api api
     WORKDIR /app/packages/api
-    RUN npm run postinstall
+    RUN NODE_DISABLE_COMPILE_CACHE=1 npm run postinstall
     ARG BUILD_COMMIT
     ARG BUILD_DATE=never
     ENV BUILD_COMMIT=${BUILD_COMMIT} BUILD_DATE=${BUILD_DATE}
@@ -181,8 +181,9 @@ fn an_install_is_verified_in_a_step_of_its_own() {
     FROM base AS prod
     COPY .drydock/install/a/ ./
     RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
-        npm ci --omit=dev --dry-run --ignore-scripts
-    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
+        NODE_DISABLE_COMPILE_CACHE=1 npm ci --omit=dev --dry-run --ignore-scripts
+    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
+        NODE_DISABLE_COMPILE_CACHE=1 npm ci --omit=dev
     ");
 }
 
@@ -196,7 +197,7 @@ fn each_package_manager_installs_frozen() {
     ARG npm_config_fetch_retry_mintimeout=1000
     ARG npm_config_fetch_retry_maxtimeout=5000
     ARG npm_config_fetch_timeout=20000
-    RUN npm install --global pnpm@9.15.9
+    RUN NODE_DISABLE_COMPILE_CACHE=1 npm install --global pnpm@9.15.9
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -206,13 +207,14 @@ fn each_package_manager_installs_frozen() {
     FROM base AS prod-a
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-pnpm,target=/root/.local/share/pnpm/store,sharing=shared \
-        pnpm install --frozen-lockfile --store-dir=/root/.local/share/pnpm/store --prod
+        NODE_DISABLE_COMPILE_CACHE=1 \
+            pnpm install --frozen-lockfile --store-dir=/root/.local/share/pnpm/store --prod
     ");
     assert_snapshot!(stages(&with_manager(PackageManager::YarnClassic, "yarn@1.22.22")), @r"
     FROM node:22 AS base
     WORKDIR /app
     ARG YARN_NETWORK_TIMEOUT=20000
-    RUN npm install --global --force yarn@1.22.22
+    RUN NODE_DISABLE_COMPILE_CACHE=1 npm install --global --force yarn@1.22.22
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -222,7 +224,7 @@ fn each_package_manager_installs_frozen() {
     FROM base AS prod-a
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-yarn,target=/usr/local/share/.cache/yarn,sharing=locked \
-        yarn install --frozen-lockfile --non-interactive --production
+        NODE_DISABLE_COMPILE_CACHE=1 yarn install --frozen-lockfile --non-interactive --production
     ");
     assert_snapshot!(stages(&with_manager(PackageManager::YarnBerry, "yarn@4.9.2")), @r"
     FROM node:22 AS base
@@ -232,7 +234,7 @@ fn each_package_manager_installs_frozen() {
     ARG YARN_ENABLE_TELEMETRY=false
     ARG YARN_HTTP_RETRY=2
     ARG YARN_HTTP_TIMEOUT=20000
-    RUN npm install --global --force @yarnpkg/cli-dist@4.9.2
+    RUN NODE_DISABLE_COMPILE_CACHE=1 npm install --global --force @yarnpkg/cli-dist@4.9.2
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -242,12 +244,13 @@ fn each_package_manager_installs_frozen() {
     FROM base AS prod-a
     COPY .drydock/install/prod-a/ ./
     RUN --mount=type=cache,id=drydock-yarn-berry,target=/root/.yarn/berry/cache,sharing=locked \
-        yarn workspaces focus --all --production
+        NODE_DISABLE_COMPILE_CACHE=1 yarn workspaces focus --all --production
     ");
     assert_snapshot!(stages(&with_manager(PackageManager::Bun, "other@1")), @r"
     FROM node:22 AS base
     WORKDIR /app
-    RUN npm install --global bun@1 && rm -rf /usr/local/lib/node_modules/bun/node_modules
+    RUN NODE_DISABLE_COMPILE_CACHE=1 npm install --global bun@1 \
+        && rm -rf /usr/local/lib/node_modules/bun/node_modules
 
     FROM base AS deps
     COPY .drydock/install/deps/ ./
@@ -264,7 +267,7 @@ fn each_package_manager_installs_frozen() {
 #[test]
 fn a_package_manager_without_a_version_is_that_of_the_lockfile() {
     let text = stages(&with_manager(PackageManager::Pnpm, "pnpm@https://example.com/pnpm.tgz"));
-    assert!(text.contains("\nRUN npm install --global pnpm@8\n"), "{text}");
+    assert!(text.contains("\nRUN NODE_DISABLE_COMPILE_CACHE=1 npm install --global pnpm@8\n"), "{text}");
 }
 
 #[test]
@@ -361,7 +364,8 @@ fn a_single_package_is_its_own_workspace() {
 
     FROM base AS prod
     COPY .drydock/install/web-prod/ ./
-    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared npm ci --omit=dev
+    RUN --mount=type=cache,id=drydock-npm,target=/root/.npm,sharing=shared \
+        NODE_DISABLE_COMPILE_CACHE=1 npm ci --omit=dev
 
     FROM prod AS web-app
     ENV NODE_ENV=production

@@ -13,8 +13,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use drydock_build::{
-    BuildError, BuildOutcome, BuildRequest, ContextSummary, DaemonKind, Endpoint, Environment, Fleet, ImageDetails,
-    ListedContext, Output, Registries, TargetRequest, TargetResult, Transfer,
+    BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Fleet,
+    ImageDetails, ListedContext, Output, Registries, TargetRequest, TargetResult, Transfer,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
 use drydock_plan::{BuildPlan, TargetName};
@@ -203,6 +203,7 @@ async fn build(
         watch.shell.verbose(name, format!("{} at {}", info.version, builder.endpoint().address));
     }
     watch.shell.warn_all(&nowhere(&prepared.wish, &fleet));
+    watch.shell.warn_all(&keeps_times(args, &prepared.wish, &fleet));
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
     let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     watch.shell.verbose("Listed", listed(content.summary()));
@@ -342,6 +343,20 @@ fn nowhere(wish: &Wish, fleet: &Fleet) -> Option<Warning> {
     let builder = fleet.builders().iter().find(|builder| builder.info().kind == DaemonKind::BuildKit)?;
     let message = format!("the images stay in the build cache of `{}`", builder.endpoint().address);
     Some(Warning::new("output-nowhere", message).with_help("add `--load`, `--push` or `--output`"))
+}
+
+/// That the layers of what goes into a store of Docker are of the time when they were built, whatever time was said.
+fn keeps_times(args: &BuildArgs, wish: &Wish, fleet: &Fleet) -> Option<Warning> {
+    args.image.source_date_epoch.as_ref()?;
+    let is_docker = |builder: &Builder| builder.info().kind == DaemonKind::Docker;
+    if !matches!(wish, Wish::Images(_)) || !fleet.builders().iter().any(is_docker) {
+        return None;
+    }
+    let message = "Docker's image store keeps the times at which files of layers were made, so that the next build gives \
+                   another digest";
+    let help =
+        "write an archive (`--output type=oci,dest=…`, with containerd's image store), or push with a `buildkitd`";
+    Some(Warning::new("layers-keep-times", message).with_help(help))
 }
 
 /// Says how the targets ended.

@@ -212,7 +212,8 @@ fn plain_instruction(instruction: &str) -> String {
     let keyword = words.next().unwrap_or_default().to_owned();
     let mut rest = Vec::new();
     for word in words {
-        let is_option = rest.is_empty() && word.starts_with("--") && !word.starts_with("--from=");
+        let is_option = rest.is_empty()
+            && (word.starts_with("--") && !word.starts_with("--from=") || word == "NODE_DISABLE_COMPILE_CACHE=1");
         if !is_option {
             rest.push(word);
         }
@@ -278,6 +279,7 @@ mod tests {
     #[test]
     fn instructions_are_read_at_a_glance() {
         assert_eq!(plain_instruction("RUN --mount=type=cache,id=npm npm ci"), "RUN npm ci");
+        assert_eq!(plain_instruction("RUN --mount=x NODE_DISABLE_COMPILE_CACHE=1 npm ci"), "RUN npm ci");
         assert_eq!(plain_instruction("COPY --from=build /app/dist dist"), "COPY --from=build /app/dist dist");
         assert_eq!(plain_instruction("FROM docker.io/library/node:22@sha256:ab"), "FROM docker.io/library/node:22");
     }

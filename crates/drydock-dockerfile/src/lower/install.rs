@@ -3,7 +3,7 @@
 use drydock_plan::{ContextContent, InstallPurpose, InstallStage, PackageManager, StageId, StageKind, WorkspacePath};
 use indexmap::IndexMap;
 
-use super::Lowering;
+use super::{Lowering, without_traces};
 use crate::generated::relocate;
 use crate::syntax::{Command, Copy, Instruction, Mount, MountId, Run, Script, Sharing, ShellValue};
 
@@ -85,7 +85,11 @@ impl Lowering<'_> {
             .collect();
         let words = install_words(install.manager, install.purpose, self.hides_development(install));
         let words = words.into_iter().chain(options.iter().copied());
-        Command { environment, words: words.map(str::to_owned).collect() }.into()
+        let command = Command { environment, words: words.map(str::to_owned).collect() };
+        match install.purpose {
+            InstallPurpose::Build => command.into(),
+            InstallPurpose::Production => without_traces(command).into(),
+        }
     }
 
     /// Whether `NODE_ENV=production` would leave development dependencies out of an install that needs them.
@@ -128,7 +132,7 @@ impl Lowering<'_> {
         }
         let options = ["npm", "install", "--global"].into_iter().chain(force.then_some("--force"));
         let words = options.map(str::to_owned).chain(packages.iter().cloned());
-        let mut commands = vec![Command::new(words)];
+        let mut commands = vec![without_traces(Command::new(words))];
         if managers.contains(&PackageManager::Bun) {
             // Its installer copies one of them to its place; the others are for other processors.
             commands.push(Command::new(["rm", "-rf", "/usr/local/lib/node_modules/bun/node_modules"]));

@@ -19,7 +19,8 @@ use rayon::prelude::*;
 
 use crate::generated::relocate;
 use crate::syntax::{
-    self, Argument, Base, Command, Copy, EnvValue, Image, Instruction, Key, Line, Run, StageName, Syntax, Variable,
+    self, Argument, Base, Command, Copy, EnvValue, Image, Instruction, Key, Line, Run, ShellValue, StageName, Syntax,
+    Variable,
 };
 
 /// An empty folder in the stages of checks.
@@ -413,6 +414,17 @@ fn arguments(arguments: &IndexMap<String, Option<String>>) -> impl Iterator<Item
     arguments.iter().map(|(name, default)| {
         Instruction::Arg(Argument { name: variable(name), default: default.as_deref().map(line) })
     })
+}
+
+/// Keeps a command of an image's lineage from leaving what Node compiled of it: package managers keep that below `/tmp`,
+/// more than a megabyte, other bytes each time. In builds it makes the next command faster, and no image has it.
+fn without_traces(mut command: Command) -> Command {
+    const MANAGERS: [&str; 4] = ["npm", "pnpm", "yarn", "npx"];
+    if command.words.first().is_some_and(|program| MANAGERS.contains(&program.as_str())) {
+        let off = ("NODE_DISABLE_COMPILE_CACHE".to_owned(), ShellValue::Text("1".to_owned()));
+        command.environment.insert(0, off);
+    }
+    command
 }
 
 fn run(command: Command) -> Instruction {

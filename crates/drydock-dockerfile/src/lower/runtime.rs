@@ -3,7 +3,7 @@
 use drydock_plan::{CopySource, ImagePath, Probe, RuntimeStage, StaticServer, StaticStage, WorkspacePath};
 use indexmap::IndexMap;
 
-use super::{Lowering, arguments, copy_nothing, env, env_pairs, line, run, stage_name, variable};
+use super::{Lowering, arguments, copy_nothing, env, env_pairs, line, run, stage_name, variable, without_traces};
 use crate::generated::relocate;
 use crate::syntax::{Command, Copy, EnvValue, Healthcheck, Instruction};
 
@@ -38,7 +38,7 @@ impl Lowering<'_> {
         let mut directory = WorkspacePath::root();
         for (folder, words) in &runtime.setup {
             self.change_directory(&mut directory, folder, &mut instructions);
-            instructions.push(run(Command::new(words.iter().cloned())));
+            instructions.push(run(without_traces(Command::new(words.iter().cloned()))));
         }
         // Last, because what they hold (a commit, a date) is new each time.
         instructions.extend(arguments(&runtime.args));
