@@ -27,7 +27,7 @@ fn stand_in() -> (Images, String) {
         "FROM node:22-bookworm-slim AS node\n\
          RUN mkdir -p /out/nodejs/bin /out/etc && cp /usr/local/bin/node /out/nodejs/bin/ \\\n\
          && ldd /usr/local/bin/node | grep -o '/[^ )]*' | sort -u | xargs cp --parents --dereference --target-directory=/out \\\n\
-         && echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' > /out/etc/passwd\n\
+         && echo 'nonroot:x:65532:65532:nonroot:/nonexistent:/sbin/nologin' > /out/etc/passwd\n\
          FROM scratch\n\
          COPY --from=node /out/ /\n\
          ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
