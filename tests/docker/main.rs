@@ -22,6 +22,7 @@ mod dev;
 mod distroless;
 mod doctor;
 mod embedded;
+mod epoch;
 mod examples;
 mod explain;
 mod failure;

@@ -39,7 +39,7 @@ fn metadata(fixture: &Fixture) -> Value {
     serde_json::from_str(&fixture.read("meta.json")).expect("JSON")
 }
 
-fn has_containerd_store() -> bool {
+pub(crate) fn has_containerd_store() -> bool {
     docker(&["info", "--format", "{{.DriverStatus}}"]).contains("io.containerd.snapshotter.v1")
 }
 
