@@ -1,11 +1,9 @@
 //! Services in an image that has Node, the libraries it needs, and nothing else.
 
-use std::time::Duration;
-
 use drydock_test::Fixture;
 use serde_json::{Value, json};
 
-use crate::docker::{Container, Images, config, docker};
+use crate::docker::{AT_ONCE, Container, Images, config, docker};
 use crate::drydock::{Build, nonce, run};
 use crate::service::{WITH_HANDLER, services};
 
@@ -56,7 +54,7 @@ fn services_and_commands_run_where_there_is_no_shell() {
     graceful.ready("/");
     assert_eq!(graceful.health("healthy"), "healthy", "{}", graceful.log());
     let (time, code) = graceful.stop();
-    assert!(time < Duration::from_secs(1) && code == 0, "took {time:?}, exit code {code}: {}", graceful.log());
+    assert!(time < AT_ONCE && code == 0, "took {time:?}, exit code {code}: {}", graceful.log());
     let settings = config(build.image("graceful"));
     assert_eq!(settings["Entrypoint"], json!(["tini", "--", "/nodejs/bin/node"]));
     assert_eq!((&settings["Cmd"], &settings["User"]), (&json!(["index.js"]), &json!("65532:65532")));

@@ -10,6 +10,10 @@ use serde_json::Value;
 use crate::drydock::nonce;
 use crate::http::{self, Answer};
 
+/// How long a stop may take that a signal brought about: most take a third of a second, some that of a busy machine more
+/// than one. Docker waits for ten before it kills.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
+
 /// How long a server may take until it answers.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Between two tries of something that tells nobody when it is ready.

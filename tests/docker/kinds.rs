@@ -1,17 +1,11 @@
 //! The kinds of target of `examples/kinds`: built at once, started, asked, stopped.
 
-use std::time::Duration;
-
 use drydock_test::Fixture;
 use serde_json::{Value, json};
 
-use crate::docker::{Container, Images, config, docker, shell};
+use crate::docker::{AT_ONCE, Container, Images, config, docker, shell};
 use crate::drydock::{Build, nonce, run};
 use crate::registry::Registry;
-
-/// What `docker stop` may take, itself included, on a machine that is busy with the next images. That it is less than a
-/// second otherwise is seen in [`crate::service`]; Docker waits twenty here before it kills.
-const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Six hours after high water, as JSON and in words: nobody but the library that all share knows it.
 fn tide() -> Value {

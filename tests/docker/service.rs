@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 use drydock_test::Fixture;
 use serde_json::json;
 
-use crate::docker::{Container, config, docker, shell};
+use crate::docker::{AT_ONCE, Container, config, docker, shell};
 use crate::drydock::{Build, nonce, run};
-
-/// What `docker stop` may take, itself included.
-const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Answers on 3000 and tells on its log when it is asked to end.
 pub(crate) const WITH_HANDLER: &str = "\
