@@ -19,9 +19,14 @@ const FRONT_END_BUILDS: [&str; 2] = ["build-ui", "build-client"];
 
 /// Built once. The word makes all its steps new to the daemon, whatever was built there before.
 static BUILT: LazyLock<String> = LazyLock::new(|| {
-    let word = nonce();
-    let fixture = tree(&word);
-    let ran = Build::of(&fixture, &["api"]).stages_run();
+    let first = || {
+        let word = nonce();
+        let build = Build::of(&tree(&word), &["api"]);
+        // What a run that stumbled had done is in the cache; the next word is in none.
+        (build.runs == 1).then_some((word, build))
+    };
+    let (word, build) = (0..3).find_map(|_| first()).expect("one of three builds needs one run");
+    let ran = build.stages_run();
     let all = [&["install-api", "install-client", "runtime-deps-api"], &SERVER_BUILDS[..], &FRONT_END_BUILDS].concat();
     assert_eq!(ran, all.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), "the first build");
     word
