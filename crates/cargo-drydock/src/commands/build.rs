@@ -49,7 +49,7 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let plan = loaded.plan(&chosen.targets, shell)?;
     let (stages, files) = (plan.stages.len() as u64, plan.context.len() as u64);
     let (stages, files) = (units::count(stages, "stage"), units::count(files, "file"));
-    shell.verbose("Planned", format!("{stages} of {files}, in {}", units::duration(begun.elapsed())));
+    shell.verbose("Planned", format!("{stages} of {files}, in {}", units::fine_duration(begun.elapsed())));
     execute(args, &loaded, &plan, chosen.reasons, begun, shell)
 }
 
@@ -300,7 +300,7 @@ fn each_asked(request: &BuildRequest, fleet: &Fleet, wish: &Wish, folder: &Path)
 /// What was listed, and in what time.
 fn listed(summary: ContextSummary) -> String {
     let (files, bytes) = (units::count(summary.files, "file"), units::bytes(summary.bytes));
-    format!("{files}, {bytes}, in {}; {} had to be read", units::duration(summary.duration), summary.digested)
+    format!("{files}, {bytes}, in {}; {} had to be read", units::fine_duration(summary.duration), summary.digested)
 }
 
 /// Fails when an image is bigger than it may be.

@@ -16,6 +16,11 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// For who measures: `143 ms`, and from ten seconds on as everybody wants it.
+pub(crate) fn fine_duration(exact: Duration) -> String {
+    if exact < Duration::from_secs(10) { format!("{} ms", exact.as_millis()) } else { duration(exact) }
+}
+
 /// Decimal units, as Docker has them: `912 B`, `41.2 kB`, `1.3 GB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -112,6 +117,8 @@ mod tests {
         assert_eq!(shown(59_960), "1m 00s");
         assert_eq!(shown(187_000), "3m 07s");
         assert_eq!(shown(3_720_000), "1h 02m");
+        assert_eq!(fine_duration(Duration::from_micros(9_999_900)), "9999 ms");
+        assert_eq!(fine_duration(Duration::from_secs(10)), "10.0s");
     }
 
     #[test]
