@@ -226,6 +226,20 @@ fn mistakes_of_the_configuration_are_told() {
     error[host-port-shared]: the services `api` and `b` are to be published on the port 80
       = help: give each its own `port` in `compose` of its `[target.NAME]`
     ");
+    fixture.write(
+        "drydock.toml",
+        "[target.api]\ncompose = { depends-on = [\"b\"] }\n\
+         [target.b]\npackage = \"@acme/api\"\ncompose = { depends-on = [\"api\"] }\n",
+    );
+    check!(fixture, ["compose", "--out", "-"], @"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error[compose-circle]: `b` is to depend on `api`, which waits for it
+      = help: take one of them out of a `depends-on` of `compose`
+    ");
     fixture.write("drydock.toml", "[target.api]\ncompose = { ports = 80, environment = [\"A B\"] }\n");
     check!(fixture, ["compose", "--out", "-"], @r#"
     success: false

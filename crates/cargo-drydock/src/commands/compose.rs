@@ -36,6 +36,9 @@ enum ComposeError {
     /// A service is to wait for something that is no target.
     #[error("`{target}` is to depend on `{name}`, which is no target")]
     UnknownService { target: String, name: String, closest: Option<String> },
+    /// Services are to wait for each other, which Compose refuses.
+    #[error("`{target}` is to depend on `{name}`, which waits for it")]
+    Circle { target: String, name: String },
 }
 
 impl Diagnose for ComposeError {
@@ -44,6 +47,7 @@ impl Diagnose for ComposeError {
             Self::Hides { .. } => "compose-file-hidden",
             Self::HostPort { .. } => "host-port-shared",
             Self::UnknownService { .. } => "compose-service-unknown",
+            Self::Circle { .. } => "compose-circle",
         }
     }
 
@@ -60,6 +64,7 @@ impl Diagnose for ComposeError {
                 "name a target; what else a service waits for can stand in a file of your own beside this one"
                     .to_owned()
             }
+            Self::Circle { .. } => "take one of them out of a `depends-on` of `compose`".to_owned(),
         })
     }
 }
@@ -205,7 +210,15 @@ fn dependencies(
                 });
             }
             let others = plan.targets.iter().filter(|other| configured[&other.name].as_str() == name);
-            depends.entry(target.name.clone()).or_default().extend(others.map(|other| other.name.clone()));
+            for other in others {
+                if reaches(&depends, &other.name, &target.name) {
+                    return Err(ComposeError::Circle {
+                        target: configured[&target.name].to_string(),
+                        name: name.clone(),
+                    });
+                }
+                depends.entry(target.name.clone()).or_default().insert(other.name.clone());
+            }
         }
     }
     for edge in loaded.graph.edges().iter().filter(|edge| edge.kind != EdgeKind::Development) {
