@@ -139,6 +139,7 @@ fn only_listens(arguments: &[&str]) -> bool {
     }
     true
 }
+
 /// The launch that a configured command is.
 pub(crate) fn configured(command: &[String], workdir: WorkspacePath) -> Launch {
     let simple = Simple { env: IndexMap::new(), words: command.to_vec() };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_diagnostics::Warning;
 
-use crate::model::{ImageRef, Stage, StageKind};
+use crate::model::{ImageRef, Stage};
 
 /// What stands between a reference and its digest.
 const AT: &str = "@sha256:";
@@ -35,19 +35,7 @@ impl ImageRef {
 /// some are pinned, those that are not are warned of: a new tag would silently be the end of it.
 pub(crate) fn pin(stages: &mut [Stage], pins: &BTreeMap<ImageRef, String>) -> Option<Warning> {
     let mut open: BTreeSet<ImageRef> = BTreeSet::new();
-    for stage in stages {
-        let image = match &mut stage.kind {
-            StageKind::Image(image) => image,
-            StageKind::Base(base) => match &mut base.image {
-                Some(image) => image,
-                None => continue,
-            },
-            StageKind::Static(site) => &mut site.image,
-            _ => continue,
-        };
-        if image.digest().is_some() {
-            continue;
-        }
+    for image in stages.iter_mut().filter_map(Stage::image_mut).filter(|image| image.digest().is_none()) {
         match pins.get(image) {
             Some(digest) => *image = image.with_digest(digest),
             None => drop(open.insert(image.clone())),

@@ -62,6 +62,15 @@ struct Blame {
     package: Option<String>,
 }
 
+impl Blame {
+    /// Counts later changes of the same file. The package is the one that they were in.
+    fn add(&mut self, later: Self) {
+        self.commits += later.commits;
+        self.stages += later.stages;
+        self.package = later.package.or(self.package.take());
+    }
+}
+
 pub(super) fn run(args: &ReplayArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
     let Some(repository) = Repository::find(&loaded.root)? else {
@@ -156,7 +165,7 @@ impl Replay {
         }
         push(&mut text, "");
         let count = units::count(self.planned() as u64, "commit");
-        let average = units::duration(self.per_commit());
+        let average = units::fine_duration(self.per_commit());
         push(&mut text, &format!("{count}, {} of them affect an image; {average} each", self.affected()));
         push(&mut text, &format!("{} affect an image without touching what it is made of", self.unfounded()));
         push(&mut text, &format!("{} install anew and leave the lockfile alone", self.idle_installs()));
