@@ -14,6 +14,7 @@ mod images;
 mod pin;
 mod prune;
 mod reference;
+mod remembered;
 mod replay;
 mod select;
 mod support;

@@ -31,31 +31,37 @@ struct Identity([u8; IDENTITY]);
 
 /// A file's digest, and what is needed to remember it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Digested {
-    pub(crate) digest: blake3::Hash,
+pub struct Digested {
+    /// The digest of its bytes.
+    pub digest: blake3::Hash,
     /// Whether the digest was remembered, so that the file was not read.
-    pub(crate) known: bool,
+    pub known: bool,
     record: Option<[u8; RECORD]>,
 }
 
 /// Digests of an earlier run, sorted by path.
 #[derive(Debug, Default)]
-pub(crate) struct DigestCache {
+pub struct DigestCache {
     path: Option<PathBuf>,
     records: Vec<u8>,
 }
 
 impl DigestCache {
-    /// The digests remembered in `folder` for the context called `name`. What cannot be read is as good as nothing.
-    pub(crate) fn load(folder: &Path, name: &str) -> Self {
+    /// The digests remembered in `folder` for the files called `name`, a context's say. What cannot be read is as good as
+    /// nothing.
+    pub fn load(folder: &Path, name: &str) -> Self {
         let file = blake3::hash(name.as_bytes()).to_hex();
         let path = folder.join(&file.as_str()[..32]);
         let records = fs_err::read(&path).ok().and_then(checked).unwrap_or_default();
         Self { path: Some(path), records }
     }
 
-    /// The digest of the file at `path`, which `metadata` describes.
-    pub(crate) fn digest(&self, path: &Path, metadata: &Metadata) -> io::Result<Digested> {
+    /// The digest of the file at `path`, which `metadata` describes, from memory or by reading it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn digest(&self, path: &Path, metadata: &Metadata) -> io::Result<Digested> {
         self.digest_at(path, metadata, SystemTime::now())
     }
 
@@ -84,7 +90,7 @@ impl DigestCache {
     }
 
     /// Remembers `digests` and nothing else. Failing to is no error: the next run is slower, that is all.
-    pub(crate) fn store<'a>(&self, digests: impl Iterator<Item = &'a Digested> + Clone) {
+    pub fn store<'a>(&self, digests: impl Iterator<Item = &'a Digested> + Clone) {
         let Some(path) = &self.path else { return };
         if digests.clone().all(|digested| digested.known) && digests.clone().count() == self.records.len() / RECORD {
             return;

@@ -10,6 +10,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 pub mod json;
 mod suggest;
 
@@ -41,7 +43,7 @@ impl Category {
 }
 
 /// A place in a text that the user wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snippet {
     /// The file as the user knows it, relative to the workspace root where it is inside.
     pub path: String,
@@ -88,10 +90,11 @@ pub trait Diagnose: std::error::Error {
 }
 
 /// Something the run survives but the user should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// Stable kebab-case identifier.
-    pub code: &'static str,
+    #[serde(deserialize_with = "code")]
+    pub code: Code,
     /// Lowercase, no full stop, states the fact.
     pub message: String,
     /// What to do about it.
@@ -103,12 +106,20 @@ pub struct Warning {
 }
 
 /// Strings to add to a list of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fix {
     /// The keys that lead to the list: `package`, `@acme/web`, `root-files`.
     pub keys: Vec<String>,
     /// What the list must hold.
     pub values: Vec<String>,
+}
+
+/// Stable kebab-case identifier of a warning. Under this name serde does not want to borrow it from what it reads.
+pub type Code = &'static str;
+
+/// A code that was written down. There are a few dozen of them, so that they may stay for ever.
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    Ok(String::deserialize(deserializer)?.leak())
 }
 
 impl Warning {

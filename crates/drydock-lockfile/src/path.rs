@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A path relative to the workspace root: UTF-8, `/` between its parts, no `.` or `..` parts, no leading or trailing
 /// `/`. The root itself is the empty path. Ordered by bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct WorkspacePath(String);
 
 /// Why a text is not a path inside the workspace.
@@ -19,6 +22,14 @@ pub enum PathError {
     /// It holds a NUL byte, which no file system takes.
     #[error("`{0}` holds a NUL byte")]
     Nul(String),
+}
+
+impl TryFrom<String> for WorkspacePath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        Self::new(&text)
+    }
 }
 
 impl WorkspacePath {

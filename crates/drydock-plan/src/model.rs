@@ -8,11 +8,12 @@ use drydock_diagnostics::Warning;
 use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_workspace::PackageManager;
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 macro_rules! text_newtype {
     ($(#[$documentation:meta])* $name:ident) => {
         $(#[$documentation])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -65,7 +66,7 @@ text_newtype! {
 }
 
 /// What will be done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BuildPlan {
     /// Where the workspace root lies in every image: `/app`.
     pub root: ImagePath,
@@ -82,7 +83,7 @@ pub struct BuildPlan {
 }
 
 /// One image to build.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     /// Its name.
     pub name: TargetName,
@@ -99,7 +100,7 @@ pub struct Target {
 }
 
 /// What sort of image a target is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TargetKind {
     /// A process that listens or works until it is stopped.
     Service,
@@ -114,7 +115,7 @@ pub enum TargetKind {
 }
 
 /// Something that was chosen or inferred.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// What it is about: `target api`, `package client`, `install`, `node`.
     pub subject: String,
@@ -125,7 +126,7 @@ pub struct Decision {
 }
 
 /// One `FROM … AS`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stage {
     /// Its name.
     pub id: StageId,
@@ -136,7 +137,7 @@ pub struct Stage {
 }
 
 /// What a stage does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum StageKind {
     /// An image that others copy from, as it is.
     Image(ImageRef),
@@ -159,7 +160,7 @@ pub enum StageKind {
 }
 
 /// The head of a lineage: an image, or another base with more in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BaseStage {
     /// The image, for the first of a lineage.
     pub image: Option<ImageRef>,
@@ -175,7 +176,7 @@ pub struct BaseStage {
 }
 
 /// A file or folder of another image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageCopy {
     /// The stage that is the image.
     pub stage: StageId,
@@ -186,7 +187,7 @@ pub struct ImageCopy {
 }
 
 /// What an install is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum InstallPurpose {
     /// Everything that builds need.
     Build,
@@ -195,7 +196,7 @@ pub enum InstallPurpose {
 }
 
 /// Installs the dependencies of a closure from generated manifests and a pruned lockfile.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InstallStage {
     /// The base it begins with.
     pub from: StageId,
@@ -229,7 +230,7 @@ pub struct InstallStage {
 }
 
 /// Builds one package.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BuildStage {
     /// The install it begins with.
     pub from: StageId,
@@ -263,7 +264,7 @@ pub struct BuildStage {
 }
 
 /// Checks one package. What it leaves is of no use to anybody; that it ends well is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckStage {
     /// The script: `test`.
     pub check: String,
@@ -272,7 +273,7 @@ pub struct CheckStage {
 }
 
 /// Lets an image wait for checks: an empty stage that is made when all of them have ended well.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GateStage {
     /// The target whose image waits.
     pub target: TargetName,
@@ -281,7 +282,7 @@ pub struct GateStage {
 }
 
 /// Paths taken from another stage, each to its own place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageCopy {
     /// The stage.
     pub stage: StageId,
@@ -290,7 +291,7 @@ pub struct StageCopy {
 }
 
 /// Where the files of a runtime image come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CopySource {
     /// The context.
     Context,
@@ -299,7 +300,7 @@ pub enum CopySource {
 }
 
 /// Files of a runtime image, each in its own place below the root.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuntimeCopy {
     /// Where they come from.
     pub source: CopySource,
@@ -310,7 +311,7 @@ pub struct RuntimeCopy {
 }
 
 /// A service's image.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RuntimeStage {
     /// The production install it begins with, or the base where it needs none or takes it from a stage of its own.
     pub from: StageId,
@@ -345,7 +346,7 @@ pub struct RuntimeStage {
 }
 
 /// How Docker asks a service whether it is healthy. Times are in seconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healthcheck {
     /// What is done.
     pub probe: Probe,
@@ -360,7 +361,7 @@ pub struct Healthcheck {
 }
 
 /// What is done to ask whether a service is healthy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Probe {
     /// A GET by the image's Node, which must be answered by a status below 400.
     Http {
@@ -381,7 +382,7 @@ impl Healthcheck {
 }
 
 /// What serves a static site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum StaticServer {
     /// The unprivileged image of nginx.
     #[default]
@@ -391,7 +392,7 @@ pub enum StaticServer {
 }
 
 /// A static site's image.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StaticStage {
     /// The web server.
     pub server: StaticServer,
@@ -415,7 +416,7 @@ pub struct StaticStage {
 
 /// The image in which a target is developed: everything that is installed, and the sources, which a bind mount or a
 /// watcher of Compose replaces while it runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DevStage {
     /// The install it begins with.
     pub from: StageId,
@@ -459,7 +460,7 @@ pub struct DevStage {
 }
 
 /// The sources of one package in a dev image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DevSource {
     /// The package.
     pub package: PackageName,
@@ -474,7 +475,7 @@ pub struct DevSource {
 }
 
 /// One file of the context.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextFile {
     /// Its place in the context.
     pub path: WorkspacePath,
@@ -485,12 +486,12 @@ pub struct ContextFile {
 }
 
 /// The bytes of a context file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContextContent {
     /// The file at the same path of the tree.
     Tree,
     /// Generated.
-    Bytes(Arc<[u8]>),
+    Bytes(#[serde(with = "bytes")] Arc<[u8]>),
     /// A symbolic link inside the tree, with its target as written.
     Symlink(String),
 }
@@ -520,6 +521,16 @@ impl Stage {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn image_mut(&mut self) -> Option<&mut ImageRef> {
+        match &mut self.kind {
+            StageKind::Image(image) => Some(image),
+            StageKind::Base(base) => base.image.as_mut(),
+            StageKind::Static(site) => Some(&mut site.image),
+            _ => None,
+        }
+    }
+
     /// The stages this one begins with or copies from, sorted.
     pub fn needs(&self) -> BTreeSet<&StageId> {
         match &self.kind {
@@ -545,4 +556,20 @@ fn copied_stages(copies: &[RuntimeCopy]) -> impl Iterator<Item = &StageId> {
         CopySource::Context => None,
         CopySource::Stage(id) => Some(id),
     })
+}
+
+/// Bytes as a whole; serde would have each of them be a number.
+mod bytes {
+    use std::sync::Arc;
+
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Arc<[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_bytes::serialize(&**bytes, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[u8]>, D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
+        Ok(bytes.into())
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`find_root`]: the workspace root above a directory.
 //! - [`Tree`]: where files come from: [`DiskTree`], [`GitTree`] (a commit without a checkout), [`MemoryTree`].
+//! - [`Recorder`]: a tree that writes down what it was asked.
 //! - [`Workspace`]: the manifests, the lockfile and the Node version of a tree.
 //! - [`PackageGraph`]: which member needs which, why, and in which order they are built.
 //! - [`Filter`]: packages chosen in pnpm's grammar.
@@ -39,5 +40,5 @@ pub use history::{Logged, LoggedChange};
 pub use memo::Memo;
 pub use root::find_root;
 pub use sources::{PackageFiles, SourceFile, SourceFiles, SourceKind, Withheld, WithheldReason, is_environment_file};
-pub use tree::{DiskTree, EntryKind, GitTree, MemoryTree, Tracked, Tree, TreeEntry};
+pub use tree::{Asked, DiskTree, EntryKind, GitTree, MemoryTree, Recorder, Tracked, Tree, TreeEntry};
 pub use workspace::{LockfileText, NodeSource, NodeVersion, Package, PackageManager, Workspace};

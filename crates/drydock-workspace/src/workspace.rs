@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{Manifest, PackageName, WorkspacePath};
+use serde::{Deserialize, Serialize};
 
 use crate::error::WorkspaceError;
 use crate::ignoring::Ignoring;
@@ -50,7 +51,7 @@ pub struct Package {
 }
 
 /// A tool that installs packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PackageManager {
     /// npm.
     Npm,

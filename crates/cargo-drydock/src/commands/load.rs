@@ -6,8 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::{Category, Diagnose};
 use drydock_lockfile::PackageName;
 use drydock_plan::BuildPlan;
-use drydock_workspace::{DiskTree, EdgeKind, ExtraEdge, Package, PackageGraph, Tree, Workspace, find_root};
+use drydock_workspace::{DiskTree, EdgeKind, ExtraEdge, Package, PackageGraph, Recorder, Tree, Workspace, find_root};
 
+use super::remembered::Memory;
 use crate::args::GlobalArgs;
 use crate::config::{Config, FILE_NAME};
 use crate::failure::Failure;
@@ -23,6 +24,8 @@ pub(super) struct Loaded {
     pub(super) workspace: Arc<Workspace>,
     /// Its graph, with the edges that the configuration adds.
     pub(super) graph: PackageGraph,
+    /// The tree they were read from.
+    pub(super) recorder: Arc<Recorder>,
 }
 
 /// The folder that `--root` names does not exist, or there is no current folder.
@@ -50,8 +53,9 @@ pub(super) fn load_silently(args: &GlobalArgs) -> Result<Loaded, Failure> {
     let start = start(args)?;
     let root = find_root(&start)?;
     let config = Config::load(&root, args.config.as_deref()).map_err(Failure::all)?;
-    let (workspace, graph) = read(Arc::new(DiskTree::new(root.as_path())), &config)?;
-    Ok(Loaded { root, config, workspace: Arc::new(workspace), graph })
+    let recorder = Arc::new(Recorder::new(Arc::new(DiskTree::new(root.as_path()))));
+    let (workspace, graph) = read(Arc::clone(&recorder) as Arc<dyn Tree>, &config)?;
+    Ok(Loaded { root, config, workspace: Arc::new(workspace), graph, recorder })
 }
 
 /// The workspace of a tree and its graph, with what the configuration says of its packages.
@@ -75,9 +79,20 @@ impl Loaded {
         }
     }
 
-    /// The plan of the named targets, of all when none is named. Its warnings are shown.
+    /// The plan of the named targets, of all when none is named. It may be that of an earlier run, if it would be made
+    /// the same. Its warnings are shown.
     pub(super) fn plan(&self, targets: &[String], shell: &mut Shell) -> Result<BuildPlan, Failure> {
-        let plan = drydock_plan::plan(&self.workspace, &self.graph, &self.config.settings, targets)?;
+        let memory = Memory::of(self, targets);
+        let plan = if let Some(plan) = memory.as_ref().and_then(Memory::recall) {
+            shell.verbose("Unchanged", "all that the plan was made of");
+            plan
+        } else {
+            let plan = drydock_plan::plan(&self.workspace, &self.graph, &self.config.settings, targets)?;
+            if let Some(memory) = &memory {
+                memory.keep(&plan);
+            }
+            plan
+        };
         shell.warn_all(&plan.warnings);
         Ok(plan)
     }

@@ -21,6 +21,7 @@ mod pin;
 mod plan;
 mod prune;
 mod reasons;
+mod remembered;
 mod replay;
 mod request;
 mod runtime;

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use drydock_build::{Builder, Environment, Registries};
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::base_images;
-use drydock_plan::{CHECKS, ImageRef, plan, plan_checks};
+use drydock_plan::{BuildPlan, CHECKS, ImageRef, plan, plan_checks};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -182,7 +182,12 @@ pub(super) fn run(args: &PinArgs, global: &GlobalArgs, shell: &mut Shell) -> Res
 /// The images that the targets called so begin with, as far as no digest stands with them already.
 fn images(loaded: &Loaded, targets: &[String]) -> Result<BTreeSet<ImageRef>, Failure> {
     let plan = plan(&loaded.workspace, &loaded.graph, &loaded.config.settings, targets)?;
-    Ok(base_images(&plan).into_iter().filter(|image| image.digest().is_none()).collect())
+    Ok(undigested(&plan).collect())
+}
+
+/// The images of a plan that no digest stands with.
+fn undigested(plan: &BuildPlan) -> impl Iterator<Item = ImageRef> {
+    base_images(plan).into_iter().filter(|image| image.digest().is_none())
 }
 
 /// The images that anything begins with that can be built or checked.
@@ -195,7 +200,7 @@ fn named(loaded: &Loaded) -> Result<BTreeSet<ImageRef>, Failure> {
     let mut named = images(loaded, &targets)?;
     let packages = workspace.packages.iter().map(|package| package.name.clone()).collect();
     let checks = plan_checks(workspace, graph, settings, &packages, &CHECKS.map(str::to_owned))?;
-    named.extend(base_images(&checks).into_iter().filter(|image| image.digest().is_none()));
+    named.extend(undigested(&checks));
     Ok(named)
 }
 
@@ -325,7 +330,7 @@ fn write(
     } else if pins == *held {
         shell.status("Current", format!("{images} in {shown}"));
     } else {
-        replace(file.as_std_path(), &pins::text(&pins))
+        replace(file.as_std_path(), pins::text(&pins))
             .map_err(|source| PinError::Unwritable { path: shown.to_owned(), source })?;
         shell.status("Wrote", format!("{images} to {shown}"));
     }

@@ -3,19 +3,19 @@
 use std::io;
 use std::path::Path;
 
-/// Writes `text` to `path` so that whoever reads it meanwhile, or finds it after a run that was cut off, sees the old
-/// text or the new one, never a part of one. A file that is there keeps its mode, and a link its target; a new file
+/// Writes `bytes` to `path` so that whoever reads it meanwhile, or finds it after a run that was cut off, sees the old
+/// ones or the new ones, never a part. A file that is there keeps its mode, and a link its target; a new file
 /// can be read by all, as a later step of a pipeline may be another user.
 ///
 /// # Errors
 ///
 /// When the folder cannot be written to, or the disk is full.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     // Over the file that a link names, not over the link.
     let path = &fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
+    io::Write::write_all(&mut file, bytes.as_ref())?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -3,6 +3,7 @@
 mod disk;
 mod git;
 mod memory;
+mod recorder;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::memo::Memo;
 pub use disk::DiskTree;
 pub use git::GitTree;
 pub use memory::MemoryTree;
+pub use recorder::{Asked, Recorder};
 
 /// A read-only view of the files below a workspace root.
 ///

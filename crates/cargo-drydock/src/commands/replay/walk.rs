@@ -7,17 +7,14 @@
 //! walked at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use camino::Utf8PathBuf;
 use drydock_dockerfile::{
     Cause, Dockerfile, Fingerprints, StageChange, Surroundings, compare, generated_directory, lower,
 };
 use drydock_plan::{BuildPlan, StageId, StageKind, WorkspacePath};
-use drydock_workspace::{
-    Change, CommitId, EntryKind, GitTree, Logged, Memo, Repository, Tracked, Tree, TreeEntry, Workspace, WorkspaceError,
-};
+use drydock_workspace::{Asked, Change, CommitId, GitTree, Logged, Recorder, Repository, Tree, Workspace};
 use rayon::prelude::*;
 
 use super::{Blame, Replayed};
@@ -84,10 +81,7 @@ impl<'w> Walk<'w> {
         for stretch in stretches {
             all.commits.extend(stretch.commits);
             for (path, blame) in stretch.blames {
-                let sum = all.blames.entry(path).or_default();
-                sum.commits += blame.commits;
-                sum.stages += blame.stages;
-                sum.package = blame.package.or(sum.package.take());
+                all.blames.entry(path).or_default().add(blame);
             }
             (all.stages, all.targets) = (stretch.stages, stretch.targets);
         }
@@ -138,7 +132,7 @@ impl<'w> Walk<'w> {
     }
 
     fn plan(&self, tree: &Arc<GitTree>) -> Result<Planned, Failure> {
-        let recorder = Arc::new(Recorder { tree: Arc::clone(tree), read: Mutex::default() });
+        let recorder = Arc::new(Recorder::new(Arc::clone(tree) as Arc<dyn Tree>));
         let own;
         let config: &Config = if self.uncommitted {
             &self.loaded.config
@@ -147,11 +141,12 @@ impl<'w> Walk<'w> {
             &own
         };
         let (workspace, plan) = planned(Arc::clone(&recorder) as Arc<dyn Tree>, config)?;
-        let read = std::mem::take(&mut *recorder.read.lock().unwrap_or_else(PoisonError::into_inner));
-        let linked = read.iter().any(|(path, found)| *found && tree.object(path).is_none());
+        let Asked { contents, names, .. } = recorder.asked();
+        let found = contents.into_iter().filter(|(_, bytes)| bytes.is_some()).map(|(path, _)| path);
+        let read: BTreeSet<WorkspacePath> = found.chain(names.into_keys()).collect();
+        let linked = read.iter().any(|path| tree.object(path).is_none());
         let dockerfile = lower(&plan, &generated_directory());
         let fingerprints = fingerprints(&plan, &dockerfile, tree);
-        let read = read.into_iter().filter(|(_, found)| *found).map(|(path, _)| path).collect();
         Ok(Planned { workspace, plan, dockerfile, fingerprints, read, linked })
     }
 }
@@ -242,56 +237,6 @@ fn blame(
     }
     for (path, stages) in stages_of.into_iter().filter(|(_, stages)| !stages.is_empty()) {
         let package = now.workspace.package_of(path).map(|package| package.name.to_string());
-        let blame = blames.entry(path.clone()).or_default();
-        blame.commits += 1;
-        blame.stages += stages.len();
-        blame.package = package.or(blame.package.take());
-    }
-}
-
-/// A tree that remembers what was read, and whether it was there.
-struct Recorder {
-    tree: Arc<GitTree>,
-    read: Mutex<BTreeMap<WorkspacePath, bool>>,
-}
-
-impl Recorder {
-    fn note(&self, path: &WorkspacePath, found: bool) {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), found);
-    }
-}
-
-impl Tree for Recorder {
-    fn read(&self, path: &WorkspacePath) -> Result<Option<Arc<[u8]>>, WorkspaceError> {
-        let bytes = self.tree.read(path)?;
-        self.note(path, bytes.is_some());
-        Ok(bytes)
-    }
-
-    fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
-        self.tree.list(directory)
-    }
-
-    fn kind(&self, path: &WorkspacePath) -> Result<Option<EntryKind>, WorkspaceError> {
-        self.tree.kind(path)
-    }
-
-    fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {
-        self.tree.disk_path(path)
-    }
-
-    /// What is known under the name of a content need not be read for it, and depends on it all the same.
-    fn content_name(&self, path: &WorkspacePath) -> Result<Option<Arc<str>>, WorkspaceError> {
-        let name = self.tree.content_name(path)?;
-        self.note(path, name.is_some());
-        Ok(name)
-    }
-
-    fn memo(&self) -> Option<&Memo> {
-        self.tree.memo()
-    }
-
-    fn tracked(&self) -> Result<Tracked, WorkspaceError> {
-        self.tree.tracked()
+        blames.entry(path.clone()).or_default().add(Blame { commits: 1, stages: stages.len(), package });
     }
 }
