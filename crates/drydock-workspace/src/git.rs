@@ -62,7 +62,9 @@ impl Repository {
         if !has_repository(root) {
             return Ok(None);
         }
-        let prefix = text(run(root, ["rev-parse", "--show-prefix"])?);
+        // At the top of a work tree there is none, and no need to ask for it.
+        let prefix =
+            if root.join(".git").exists() { String::new() } else { text(run(root, ["rev-parse", "--show-prefix"])?) };
         Ok(Some(Self { root: root.to_owned(), prefix: prefix.trim_end_matches('\n').to_owned() }))
     }
 

@@ -1,5 +1,6 @@
 //! `build`: the images of all or the named targets, in parallel, through the daemon.
 
+mod daemons;
 mod explain;
 mod fresh;
 mod markdown;
@@ -20,6 +21,8 @@ use drydock_diagnostics::{Diagnose as _, Warning};
 use drydock_plan::{BuildPlan, TargetName};
 use futures_util::future::join_all;
 
+use self::daemons::Calls;
+pub(super) use self::daemons::Daemons;
 use self::explain::Prediction;
 use self::fresh::{Found, Search};
 use self::past::Past;
@@ -27,7 +30,6 @@ use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
 use super::load::{Loaded, load};
 use super::request::{self, Images, Prepared, Wish};
-use super::runtime;
 use super::select;
 use super::size;
 use super::times;
@@ -43,6 +45,7 @@ use crate::shell::{self, Shell};
 
 pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let begun = Instant::now();
+    let daemons = Daemons::call(args)?;
     let mut loaded = load(global, shell)?;
     loaded.config.settings.verify_installs = args.verify_install;
     let Some(chosen) = select::chosen(&loaded, &args.targets, &args.changed, shell)? else { return nothing(args) };
@@ -50,7 +53,7 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let (stages, files) = (plan.stages.len() as u64, plan.context.len() as u64);
     let (stages, files) = (units::count(stages, "stage"), units::count(files, "file"));
     shell.verbose("Planned", format!("{stages} of {files}, in {}", units::fine_duration(begun.elapsed())));
-    execute(args, &loaded, &plan, chosen.reasons, begun, shell)
+    execute(args, &loaded, &plan, chosen.reasons, daemons, begun, shell)
 }
 
 /// Builds the targets of a plan, whatever they are.
@@ -59,6 +62,7 @@ pub(super) fn execute(
     loaded: &Loaded,
     plan: &BuildPlan,
     reasons: BTreeMap<String, Vec<String>>,
+    daemons: Daemons,
     begun: Instant,
     shell: &mut Shell,
 ) -> Result<(), Failure> {
@@ -66,8 +70,8 @@ pub(super) fn execute(
     shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
     let prepared = request::prepare(loaded, plan, args, progress, shell)?;
     let prepared = Prepared { reasons, ..prepared };
-    let runtime = runtime::start()?;
-    let result = runtime.block_on(drive(args, (plan, loaded), progress, prepared, begun, shell));
+    let Daemons { runtime, calls } = daemons;
+    let result = runtime.block_on(drive(args, (plan, loaded), progress, (prepared, calls), begun, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result
@@ -85,14 +89,14 @@ async fn drive(
     args: &BuildArgs,
     (plan, loaded): (&BuildPlan, &Loaded),
     progress: ProgressMode,
-    mut prepared: Prepared,
+    (mut prepared, calls): (Prepared, Calls),
     begun: Instant,
     shell: &mut Shell,
 ) -> Result<(), Failure> {
     let clock = Clock::new(&prepared.specs);
     let reporter = begin(progress, &prepared, shell);
     let mut watch = Watch::new(reporter, clock, shell);
-    let result = build(args, (plan, loaded), &mut prepared, &mut watch).await;
+    let result = build(args, (plan, loaded), &mut prepared, calls, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
     let Done { outcome, built, published, why, explained, times } = match result {
@@ -185,18 +189,17 @@ async fn build(
     args: &BuildArgs,
     (plan, loaded): (&BuildPlan, &Loaded),
     prepared: &mut Prepared,
+    calls: Calls,
     watch: &mut Watch<'_>,
 ) -> Result<Done, Ended> {
-    let environment = Environment::of_process();
-    let endpoints = endpoints(args, &environment).map_err(Ended::Failed)?;
-    let addresses: Vec<String> = endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
+    let (addresses, fleet) = calls.answered().map_err(Ended::Failed)?;
     watch.begins("Waiting", &format!("for the daemon at {}", addresses.join(", ")));
     let content = tokio::task::spawn_blocking({
         let (context, folder) = (std::mem::take(&mut prepared.request.context), prepared.request.digest_cache.clone());
         let key = prepared.request.shared_key.clone();
         move || ListedContext::list(context, folder.as_deref().map(|folder| (folder, key.as_str())))
     });
-    let fleet = watch.idly(Fleet::connect(endpoints, &environment)).await??;
+    let fleet = watch.idly(fleet).await??;
     for builder in fleet.builders() {
         let info = builder.info();
         let name = if info.kind == DaemonKind::Docker { "Docker" } else { "BuildKit" };
@@ -272,7 +275,7 @@ async fn build(
         fleet: &fleet,
         registries: &registries,
         places: &places,
-        environment: &environment,
+        environment: &Environment::of_process(),
         request: &request,
         outcome: &outcome,
         found: &found,
@@ -319,14 +322,6 @@ async fn keep_budgets(
     let over = size::exceeded(&budgets, fleet.builders(), places, outcome, plan, &loaded.workspace);
     let over = watch.idly(over).await?;
     if over.is_empty() { Ok(()) } else { Err(Ended::Failed(Failure::all(over))) }
-}
-
-/// Where to build.
-fn endpoints(args: &BuildArgs, environment: &Environment) -> Result<Vec<Endpoint>, Failure> {
-    if args.builders.is_empty() {
-        return Ok(vec![endpoint(None, environment)?]);
-    }
-    args.builders.iter().map(|address| endpoint(Some(address), environment)).collect()
 }
 
 /// The builder that `--builder` names, or the one that `docker` would use.

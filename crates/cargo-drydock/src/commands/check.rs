@@ -53,6 +53,8 @@ fn list(names: &[String]) -> String {
 
 pub(super) fn run(args: &CheckArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let begun = std::time::Instant::now();
+    let build = args.as_build();
+    let daemons = build::Daemons::call(&build)?;
     let loaded = load(global, shell)?;
     let names = names(&loaded, &args.only)?;
     let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
@@ -78,7 +80,7 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs, shell: &mut Shell) -> R
         plan.targets.retain(|target| affected.contains(&target.name));
     }
     shell.warn_all(&plan.warnings);
-    build::execute(&args.as_build(), &loaded, &plan, BTreeMap::new(), begun, shell)
+    build::execute(&build, &loaded, &plan, BTreeMap::new(), daemons, begun, shell)
 }
 
 /// What to check: as asked, else what packages usually have and what images wait for.

@@ -61,6 +61,15 @@ impl<'l> Memory<'l> {
     /// The plan that was kept, if the tree still answers as it did when the plan was made.
     pub(super) fn recall(&self) -> Option<BuildPlan> {
         let kept = fs_err::read(&self.file).ok()?;
+        std::thread::scope(|scope| {
+            // Git is another process, which takes its time.
+            let tracked = scope.spawn(|| self.loaded.recorder.tree().tracked().ok().map(|now| of_tracked(&now)));
+            self.recall_from(&kept, || tracked.join().ok().flatten())
+        })
+    }
+
+    /// The plan that these bytes are. `tracked` waits for what git tracks.
+    fn recall_from(&self, kept: &[u8], tracked: impl FnOnce() -> Option<Digest>) -> Option<BuildPlan> {
         let (sum, body) = kept.split_at_checked(blake3::OUT_LEN)?;
         let (key, body) = body.split_at_checked(blake3::OUT_LEN)?;
         if key != self.key || blake3::hash(body).as_bytes() != sum {
@@ -68,7 +77,7 @@ impl<'l> Memory<'l> {
         }
         let (basis, plan) = postcard::take_from_bytes::<Basis>(body).ok()?;
         let (holds, plan) = rayon::join(|| self.holds(&basis), || postcard::from_bytes(plan).ok());
-        plan.filter(|_| holds)
+        plan.filter(|_| holds && basis.tracked.is_none_or(|digest| tracked() == Some(digest)))
     }
 
     /// Keeps a plan. That it cannot be written is nobody's trouble: the next run is slower, that is all.
@@ -87,27 +96,19 @@ impl<'l> Memory<'l> {
         }
     }
 
-    /// Whether the tree answers as it did.
+    /// Whether the tree answers as it did; git aside.
     fn holds(&self, basis: &Basis) -> bool {
         let tree = self.loaded.recorder.tree();
-        std::thread::scope(|scope| {
-            // Git is another process, which takes its time.
-            let tracked = scope.spawn(|| match basis.tracked {
-                Some(digest) => tree.tracked().is_ok_and(|now| digest == of_tracked(&now)),
-                None => true,
-            });
-            let lists = || {
-                let same = |(path, digest): &(_, _)| tree.list(path).is_ok_and(|now| *digest == of_list(&now));
-                basis.lists.par_iter().all(same)
-            };
-            let kinds = || {
-                let same = |(path, digest): &(_, _)| tree.kind(path).is_ok_and(|now| *digest == of_kind(now.as_ref()));
-                basis.kinds.par_iter().all(same)
-            };
-            // What is listed is known when single paths are asked for.
-            let holds = lists() && kinds() && self.contents_hold(&basis.contents);
-            tracked.join().is_ok_and(|same| same) && holds
-        })
+        let lists = || {
+            let same = |(path, digest): &(_, _)| tree.list(path).is_ok_and(|now| *digest == of_list(&now));
+            basis.lists.par_iter().all(same)
+        };
+        let kinds = || {
+            let same = |(path, digest): &(_, _)| tree.kind(path).is_ok_and(|now| *digest == of_kind(now.as_ref()));
+            basis.kinds.par_iter().all(same)
+        };
+        // What is listed is known when single paths are asked for.
+        lists() && kinds() && self.contents_hold(&basis.contents)
     }
 
     /// Whether files hold what they did. Those that look as they did at the last time are not read.

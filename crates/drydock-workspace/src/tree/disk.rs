@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_lockfile::WorkspacePath;
@@ -28,6 +28,7 @@ pub struct DiskTree {
     kinds: Known<Option<EntryKind>>,
     listings: Known<Arc<[TreeEntry]>>,
     contents: Known<Option<Arc<[u8]>>>,
+    tracked: Mutex<Option<Tracked>>,
 }
 
 const HELD: &str = "nothing panics while the lock is held";
@@ -44,6 +45,7 @@ impl DiskTree {
             kinds: Known::new(),
             listings: Known::new(),
             contents: Known::new(),
+            tracked: Mutex::default(),
         }
     }
 
@@ -186,9 +188,14 @@ impl Tree for DiskTree {
     }
 
     fn tracked(&self) -> Result<Tracked, WorkspaceError> {
+        // Held while git runs: who asks meanwhile waits for its answer. Git that fails may be asked again.
+        let mut known = self.tracked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tracked) = &*known {
+            return Ok(tracked.clone());
+        }
         let repository = Repository::find(&self.root)?;
         let paths = repository.map(|repository| repository.tracked_though_ignored()).transpose()?;
-        Ok(Tracked::Though(paths.into_iter().flatten().collect()))
+        Ok(known.insert(Tracked::Though(paths.into_iter().flatten().collect())).clone())
     }
 
     fn disk_path(&self, path: &WorkspacePath) -> Option<Utf8PathBuf> {
