@@ -18,6 +18,8 @@ use crate::state::StateDir;
 /// The bridge, whose name has at most 15 bytes, and its addresses, which are nobody else's.
 const BRIDGE: &str = "drydock-beside";
 const ADDRESS: &str = "172.31.251.1/24";
+/// On the link: one that it keeps, whatever ports come and go.
+const KEPT: &str = "02:42:ac:1f:fb:01";
 
 /// Where a daemon keeps images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Beside {
         // What an earlier one left that was killed.
         remove(&inner)?;
         fs_err::create_dir_all(inner.path())?;
-        host::run_quiet(host::as_root("ip")?.args(["link", "add", "name", BRIDGE, "type", "bridge"]))?;
+        host::run_quiet(host::as_root("ip")?.args(["link", "add", "name", BRIDGE, "address", KEPT, "type", "bridge"]))?;
         host::run_quiet(host::as_root("ip")?.args(["address", "add", ADDRESS, "dev", BRIDGE]))?;
         host::run_quiet(host::as_root("ip")?.args(["link", "set", BRIDGE, "up"]))?;
         let mut configuration = Map::new();

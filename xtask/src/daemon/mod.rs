@@ -139,11 +139,23 @@ fn up_with(state: &StateDir, from: Option<Source>, own: bool) -> Result<Up> {
     }
     remove_stale(state)?;
     let docker = unpacked(state, from)?;
-    host::ensure_programs(&[("iptables", "iptables"), ("runc", "runc"), ("setsid", "util-linux")])?;
+    host::ensure_programs(&[("iptables", "iptables"), ("runc", "runc"), ("setsid", "util-linux"), ("ip", "iproute2")])?;
     start(state, &docker, &Setup::default())?;
     let engine = wait_until_it_answers(state)?;
+    keep_address()?;
     eprintln!("  started Docker {} at {}", engine.version()?, engine.host);
     Ok(Up { engine, started: true })
+}
+
+/// Gives the bridge of the containers an address to keep. Where no systemd sets one, a bridge takes the lowest of its
+/// ports': it then changes as containers come and go, and what other containers send to the one they know is lost until
+/// they ask again. Downloads hang for minutes then, and names are not resolved.
+fn keep_address() -> Result<()> {
+    const BRIDGE: &str = "docker0";
+    if Path::new("/sys/class/net").join(BRIDGE).exists() {
+        host::run_quiet(host::as_root("ip")?.args(["link", "set", "dev", BRIDGE, "address", "02:42:ac:11:00:01"]))?;
+    }
+    Ok(())
 }
 
 /// Stops our own daemon; `false` when none runs.
