@@ -89,20 +89,16 @@ fn what_git_tracks_is_asked_again() {
 fn an_edit_that_looks_like_none_is_seen() {
     let checkout = Checkout::new();
     checkout.forgets_after(|_| {});
-    checkout.forgets_after(|tree| {
-        let path = tree.root().join("drydock.toml");
-        let modified = std::fs::metadata(&path).and_then(|file| file.modified()).expect("it is there");
-        tree.edit("drydock.toml", "3080", "3081");
-        let file = std::fs::File::options().write(true).open(&path).expect("it is there");
-        file.set_modified(modified).expect("times can be set");
-    });
-    checkout.forgets_after(|tree| {
-        let path = tree.root().join("packages/data-provider/src/index.ts");
-        let modified = std::fs::metadata(&path).and_then(|file| file.modified()).expect("it is there");
-        tree.edit("packages/data-provider/src/index.ts", "2000", "1999");
-        let file = std::fs::File::options().write(true).open(&path).expect("it is there");
-        file.set_modified(modified).expect("times can be set");
-    });
+    let source = "packages/data-provider/src/index.ts";
+    for (file, from, to) in [("drydock.toml", "3080", "3081"), (source, "2000", "1999")] {
+        checkout.forgets_after(|tree| {
+            let path = tree.root().join(file);
+            let modified = std::fs::metadata(&path).and_then(|file| file.modified()).expect("it is there");
+            tree.edit(file, from, to);
+            let file = std::fs::File::options().write(true).open(&path).expect("it is there");
+            file.set_modified(modified).expect("times can be set");
+        });
+    }
 }
 
 #[cfg(unix)]
