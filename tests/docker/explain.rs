@@ -140,19 +140,32 @@ fn what_the_cache_has_lost_is_told_from_what_changed() {
     let unchanged = scene.build(&["left"]);
     assert_eq!(unchanged.stages()["build-left-library"], "unchanged", "{:#?}", unchanged.stages());
 
-    let cached = cached();
     let is_of_build = |record: &&Value| text(record, "Description").ends_with(&format!("npm run {script}"));
     let is_of_production = |record: &&Value| {
         let description = text(record, "Description");
         description.contains(&word) && description.contains("npm ci --omit=dev")
     };
     // As long as what takes from it is cached, BuildKit has no need of a stage.
-    let production = cached.iter().find(is_of_production).expect("the install for production is cached");
-    let mut lost = below(&cached, text(production, "ID"));
-    lost.push(text(cached.iter().find(is_of_build).expect("the build is cached"), "ID"));
-    for id in lost {
-        docker(&["builder", "prune", "--force", "--all", "--filter", &format!("id={id}")]);
+    let lost = |cached: &[Value]| -> Vec<String> {
+        let production = cached.iter().filter(is_of_production);
+        let below = production.flat_map(|production| below(cached, id_of(production)));
+        let built = cached.iter().filter(is_of_build).map(id_of);
+        below.chain(built).map(str::to_owned).collect()
+    };
+    let mut left = lost(&cached());
+    assert!(left.len() > 1, "the build and what takes from it are cached: {left:?}");
+    // What BuildKit still holds, as it does for a moment after a build or while it counts sizes for somebody else, it
+    // does not prune.
+    for _ in 0..20 {
+        for id in &left {
+            docker(&["builder", "prune", "--force", "--all", "--filter", &format!("id={id}")]);
+        }
+        left = lost(&cached());
+        if left.is_empty() {
+            break;
+        }
     }
+    assert!(left.is_empty(), "BuildKit does not let go of {left:?}: {:#?}", cached());
 
     let evicted = scene.build(&["left"]);
     let stages = evicted.stages();
@@ -173,8 +186,13 @@ fn cached() -> Vec<Value> {
 
 /// The records that are made on the one called `id`, those on others before these.
 fn below<'c>(cached: &'c [Value], id: &str) -> Vec<&'c str> {
-    let children = cached.iter().filter(|record| text(record, "Parent").contains(id)).map(|record| text(record, "ID"));
+    let children = cached.iter().filter(|record| text(record, "Parent").contains(id)).map(id_of);
     children.flat_map(|child| below(cached, child).into_iter().chain([child])).collect()
+}
+
+/// A record's name; Docker marks those in use with a star behind it.
+fn id_of(record: &Value) -> &str {
+    text(record, "ID").trim_end_matches('*')
 }
 
 fn text<'c>(record: &'c Value, key: &str) -> &'c str {
