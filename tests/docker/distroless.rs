@@ -3,7 +3,7 @@
 use drydock_test::Fixture;
 use serde_json::{Value, json};
 
-use crate::docker::{AT_ONCE, Container, Images, config, docker};
+use crate::docker::{Container, Images, config, docker};
 use crate::drydock::{Build, nonce, run};
 use crate::service::{WITH_HANDLER, services};
 
@@ -50,11 +50,10 @@ fn services_and_commands_run_where_there_is_no_shell() {
     fixture.write("tool/index.js", "console.log(process.argv.slice(2).join('+'), process.cwd());\n");
     let build = Build::of(&fixture, &[]);
 
-    let graceful = Container::start_with(build.image("graceful"), 3000, &["--health-interval", "1s"]);
+    let mut graceful = Container::start_with(build.image("graceful"), 3000, &["--health-interval", "1s"]);
     graceful.ready("/");
     assert_eq!(graceful.health("healthy"), "healthy", "{}", graceful.log());
-    let (time, code) = graceful.stop();
-    assert!(time < AT_ONCE && code == 0, "took {time:?}, exit code {code}: {}", graceful.log());
+    assert_eq!(graceful.stops_at_once("/"), 0, "{}", graceful.log());
     let settings = config(build.image("graceful"));
     assert_eq!(settings["Entrypoint"], json!(["tini", "--", "/nodejs/bin/node"]));
     assert_eq!((&settings["Cmd"], &settings["User"]), (&json!(["index.js"]), &json!("65532:65532")));

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::Duration;
 
 use drydock_test::Fixture;
 use serde_json::{Value, json};
 
 use crate::docker::{Container, config, shell};
 use crate::drydock::Build;
-
-/// More than a server needs to end its connections, and less than Docker waits before it kills (ten seconds).
-const STOPS_WITHIN: Duration = Duration::from_secs(6);
 
 #[test]
 fn chat_is_built_started_and_holds_what_it_should() {
@@ -26,7 +22,7 @@ fn chat_is_built_started_and_holds_what_it_should() {
     let build = Build::of(&fixture, &["api"]);
     let image = build.image("api");
 
-    let container = Container::start(image, 3080);
+    let mut container = Container::start(image, 3080);
     assert_eq!(json_of(&container.ready("/health").body), json!({ "status": "ok" }));
     assert_eq!(json_of(&container.get("/api/config").body), json!({ "version": "0.4.0", "environment": "production" }));
     let said = container.post("/api/messages", "application/json", r#"{"text":"hello there"}"#);
@@ -44,7 +40,7 @@ fn chat_is_built_started_and_holds_what_it_should() {
     assert_eq!(container.get(&asset(&page.body, ".js")).status, 200);
 
     assert_eq!(processes(&container), ["1000 tini -- node server/index.js"]);
-    stops_by_itself(&container);
+    container.stops_at_once("/");
 
     let config = config(image);
     assert_eq!(config["User"], "node");
@@ -101,7 +97,7 @@ fn caddy_serves_a_site_as_nginx_does() {
 }
 
 fn backend(fixture: &Fixture, image: &str) {
-    let container = Container::start(image, 3000);
+    let mut container = Container::start(image, 3000);
     assert_eq!(json_of(&container.ready("/").body), json!({ "message": "server up", "passages": 4 }));
     let answer = container.post("/chat", "application/json", r#"{"question":"Until when is a booking held?"}"#);
     assert_eq!(
@@ -112,7 +108,7 @@ fn backend(fixture: &Fixture, image: &str) {
         })
     );
     assert_eq!(container.post("/chat", "application/json", "{}").status, 400);
-    stops_by_itself(&container);
+    container.stops_at_once("/");
 
     let config = config(image);
     assert_eq!(config["User"], "node");
@@ -134,12 +130,12 @@ fn backend(fixture: &Fixture, image: &str) {
 }
 
 fn ingestion(fixture: &Fixture, image: &str) {
-    let container = Container::start(image, 3001);
+    let mut container = Container::start(image, 3001);
     assert_eq!(json_of(&container.ready("/").body), json!({ "message": "server up" }));
     let document = fixture.read("src/backend/data/support.md");
     let answer = json_of(&container.post("/documents", "text/markdown", &document).body);
     assert_eq!(answer["passages"].as_array().map(Vec::len), Some(2), "{answer}");
-    stops_by_itself(&container);
+    container.stops_at_once("/");
 
     assert_eq!(config(image)["ExposedPorts"], json!({ "3001/tcp": {} }));
     holds_exactly_the_production_closure(fixture, image, "ingestion");
@@ -152,7 +148,7 @@ fn ingestion(fixture: &Fixture, image: &str) {
 }
 
 fn frontend(image: &str) {
-    let container = Container::start(image, 8080);
+    let mut container = Container::start(image, 8080);
     let page = container.ready("/");
     assert!(page.body.contains("<ask-form"), "{page:?}");
     assert_eq!(page.header("cache-control"), "no-cache");
@@ -169,7 +165,7 @@ fn frontend(image: &str) {
     assert_eq!(container.get("/assets/index-Gone1234.js").status, 404);
     let icon = container.get("/question.svg");
     assert_eq!((icon.status, icon.header("cache-control")), (200, "no-cache"));
-    stops_by_itself(&container);
+    container.stops_at_once("/");
 
     let user = shell(image, "id -u");
     assert_ne!(user.trim(), "0");
@@ -213,12 +209,6 @@ fn asset(page: &str, extension: &str) -> String {
 fn processes(container: &Container) -> Vec<String> {
     let script = r"echo $(stat -c %u /proc/1) $(tr '\0' ' ' < /proc/1/cmdline)";
     container.shell(script).lines().map(|line| line.trim().to_owned()).collect()
-}
-
-/// The signal reaches the server, which ends by itself: Docker did not have to kill it.
-fn stops_by_itself(container: &Container) {
-    let (time, code) = container.stop();
-    assert!(time < STOPS_WITHIN && code != 137, "took {time:?}, exit code {code}: {}", container.log());
 }
 
 fn environment(config: &Value) -> BTreeSet<&str> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use drydock_test::Fixture;
 use serde_json::json;
 
-use crate::docker::{AT_ONCE, Container, config, docker, shell};
+use crate::docker::{Container, config, docker, shell};
 use crate::drydock::{Build, nonce, run};
 
 /// Answers on 3000 and tells on its log when it is asked to end.
@@ -38,14 +38,6 @@ pub(crate) fn services(services: &[(&str, &str, &str)], settings: &str) -> Fixtu
     fixture
 }
 
-/// The time that `docker stop` takes, and the exit code.
-#[track_caller]
-fn stops_at_once(container: &Container) -> i32 {
-    let (time, code) = container.stop();
-    assert!(time < AT_ONCE && code != 137, "took {time:?}, exit code {code}: {}", container.log());
-    code
-}
-
 #[test]
 fn a_service_stops_at_once_with_and_without_a_handler_and_through_npm() {
     let fixture = services(
@@ -59,21 +51,21 @@ fn a_service_stops_at_once_with_and_without_a_handler_and_through_npm() {
     );
     let build = Build::of(&fixture, &[]);
 
-    let graceful = Container::start(build.image("graceful"), 3000);
+    let mut graceful = Container::start(build.image("graceful"), 3000);
     graceful.ready("/");
     assert_eq!(first_process(&graceful), "1000 tini -- node index.js");
-    assert_eq!(stops_at_once(&graceful), 0);
+    assert_eq!(graceful.stops_at_once("/"), 0);
     assert!(graceful.log().contains("ending"), "the handler did not run");
 
-    let plain = Container::start(build.image("plain"), 3000);
+    let mut plain = Container::start(build.image("plain"), 3000);
     plain.ready("/");
     // As the shell counts an end by SIGTERM.
-    assert_eq!(stops_at_once(&plain), 143);
+    assert_eq!(plain.stops_at_once("/"), 143);
 
-    let shell = Container::start(build.image("shell"), 3000);
+    let mut shell = Container::start(build.image("shell"), 3000);
     shell.ready("/");
     assert_eq!(config(build.image("shell"))["Cmd"], json!(["npm", "start", "--workspace=shell"]));
-    assert_eq!(stops_at_once(&shell), 0);
+    assert_eq!(shell.stops_at_once("/"), 0);
     assert!(shell.log().contains("ending"), "npm or the shell kept the signal to itself: {}", shell.log());
 
     // Why the others have an init: Linux keeps a signal without a handler from a first process, until it is killed.
@@ -149,12 +141,12 @@ fn an_image_has_the_allocator_options_and_files_that_it_is_given() {
         ),
     );
     let build = Build::of(&fixture, &[]);
-    let container = Container::start(build.image("api"), 3000);
+    let mut container = Container::start(build.image("api"), 3000);
     let answer: serde_json::Value = serde_json::from_str(&container.ready("/").body).expect("JSON");
     assert_eq!(answer["maps"], true);
     assert!(answer["heap"].as_u64().is_some_and(|heap| heap < 1 << 30), "{answer}");
     assert_eq!(answer["word"], word);
-    stops_at_once(&container);
+    container.stops_at_once("/");
 
     // They come before what changes often: an edit of the service runs none of their steps again.
     fixture.edit("api/index.js", "word:", "again: 1, word:");
