@@ -208,6 +208,31 @@ impl Planner<'_> {
         Ok(warning)
     }
 
+    /// Warns of what runs in an image though it is declared for development alone.
+    pub(crate) fn warn_of_loaded(&mut self, member: Member) -> Result<(), PlanError> {
+        let package = self.members.package(member);
+        for (_, import) in self.members.loaded(member) {
+            let (name, to) = (&package.name, &import.to);
+            let message =
+                format!("`{name}` imports `{to}` when it runs, which its package.json declares for development");
+            let help = format!(
+                "it is taken along; to declare that, move `{to}` from `devDependencies` to `dependencies` in {} and run \
+                 `{} install`",
+                package.manifest.path(),
+                self.workspace.manager.command()
+            );
+            let mut warning = Warning::new("import-for-development", message).with_help(help);
+            let file = &import.place.file;
+            if let (Some(line), Some(bytes)) = (import.place.line, self.workspace.tree.read(file)?)
+                && let Some(snippet) = line_snippet(file, &String::from_utf8_lossy(&bytes), line, "")
+            {
+                warning = warning.with_snippet(snippet);
+            }
+            self.warnings.push(warning);
+        }
+        Ok(())
+    }
+
     fn warn_of_undeclared(&mut self, member: Member) {
         let name = self.members.name(member);
         for to in self.members.cut(member) {

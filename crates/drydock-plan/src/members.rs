@@ -1,10 +1,12 @@
 //! The members of a workspace by index, with what the plan asks of them again and again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use drydock_diagnostics::closest;
 use drydock_lockfile::{PackageName, WorkspacePath};
+use drydock_workspace::inspect::{self, UndeclaredImport};
 use drydock_workspace::{Edge, EdgeKind, Package, PackageGraph, Workspace};
+use rayon::prelude::*;
 
 use crate::context::folders_above;
 use crate::error::PlanError;
@@ -26,6 +28,7 @@ pub(crate) struct Members<'a> {
     settings: &'a Settings,
     guesses: Vec<Decision>,
     cut: Vec<(Member, Member)>,
+    loaded: BTreeMap<(Member, Member), UndeclaredImport>,
 }
 
 /// An edge to another member.
@@ -35,13 +38,16 @@ pub(crate) struct MemberEdge<'a> {
     pub(crate) to: Member,
     /// The edge of the graph.
     pub(crate) edge: &'a Edge,
+    /// What runs loads it, though it is declared for development.
+    loaded: bool,
 }
 
 impl MemberEdge<'_> {
     /// Whether what runs needs it, as opposed to what builds. A name that is both a development and a peer dependency
     /// is needed by whoever uses the package.
     pub(crate) fn runs(&self) -> bool {
-        std::iter::once(&self.edge.kind).chain(&self.edge.also).any(|kind| *kind != EdgeKind::Development)
+        self.loaded
+            || std::iter::once(&self.edge.kind).chain(&self.edge.also).any(|kind| *kind != EdgeKind::Development)
     }
 }
 
@@ -61,7 +67,7 @@ impl<'a> Members<'a> {
         let mut edges: Vec<Vec<MemberEdge<'_>>> = vec![Vec::new(); packages.len()];
         for edge in graph.edges() {
             if let (Some(from), Some(to)) = (by_name.get(edge.from.as_str()), by_name.get(edge.to.as_str())) {
-                edges[*from].push(MemberEdge { to: *to, edge });
+                edges[*from].push(MemberEdge { to: *to, edge, loaded: false });
             }
         }
         let mut members = Self {
@@ -74,6 +80,7 @@ impl<'a> Members<'a> {
             settings,
             guesses: Vec::new(),
             cut: Vec::new(),
+            loaded: BTreeMap::new(),
         };
         members.check_settings()?;
         for package in members.packages.clone() {
@@ -101,6 +108,38 @@ impl<'a> Members<'a> {
         }
         members.cut = cut;
         Ok(members)
+    }
+
+    /// Takes development dependencies for such as run where the sources of what runs with `starts` load them.
+    pub(crate) fn follow_imports(&mut self, workspace: &Workspace, starts: &BTreeSet<Member>) -> Result<(), PlanError> {
+        let mut read: BTreeSet<Member> = BTreeSet::new();
+        loop {
+            let running = self.running(starts.iter().copied());
+            let unread: Vec<Member> = running.into_iter().filter(|member| read.insert(*member)).collect();
+            if unread.is_empty() {
+                return Ok(());
+            }
+            let found = unread
+                .par_iter()
+                .map(|member| Ok((*member, inspect::for_development(workspace, self.packages[*member])?)))
+                .collect::<Result<Vec<_>, PlanError>>()?;
+            for (member, imports) in found {
+                for import in imports {
+                    let to = self.find(import.to.as_str());
+                    // A circle was cut here: nothing can be built with it.
+                    let Some(edge) = self.edges[member].iter_mut().find(|edge| Some(edge.to) == to) else { continue };
+                    if !edge.runs() {
+                        edge.loaded = true;
+                        self.loaded.insert((member, edge.to), import);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What `member` declares for development and loads when it runs, with the first import that says so.
+    pub(crate) fn loaded(&self, member: Member) -> impl Iterator<Item = (Member, &UndeclaredImport)> {
+        self.loaded.range((member, 0)..=(member, Member::MAX)).map(|((_, to), import)| (*to, import))
     }
 
     /// How many there are.

@@ -51,8 +51,7 @@ pub fn plan(
     settings: &Settings,
     selection: &[String],
 ) -> Result<BuildPlan, PlanError> {
-    let members = Members::new(workspace, graph, settings)?;
-    let found = targets::find(workspace, &members, settings)?;
+    let (members, found) = look(workspace, graph, settings)?;
     let selected = found.select(selection, &members)?;
     let names = checks::configured(settings);
     checks::known(&members, &names)?;
@@ -67,8 +66,7 @@ pub fn plan_checks(
     packages: &BTreeSet<PackageName>,
     names: &[String],
 ) -> Result<BuildPlan, PlanError> {
-    let members = Members::new(workspace, graph, settings)?;
-    let found = targets::find(workspace, &members, settings)?;
+    let (members, found) = look(workspace, graph, settings)?;
     let chosen = (0..members.len()).filter(|member| packages.contains(members.name(*member)));
     let checks = chosen.flat_map(|member| names.iter().map(move |name| (member, name.clone())));
     let checks = checks.filter(|(member, name)| checks::has_check(&members, *member, name)).collect();
@@ -76,6 +74,20 @@ pub fn plan_checks(
     // With those that images wait for, so that the stages of both have the same names.
     let names = checks::configured(settings).into_keys().chain(names.iter().cloned()).collect();
     make(workspace, graph, settings, &members, &found, &selected, &names)
+}
+
+/// The members and the targets, and of the members what runs in the targets' images.
+fn look<'a>(
+    workspace: &'a Workspace,
+    graph: &'a PackageGraph,
+    settings: &'a Settings,
+) -> Result<(Members<'a>, Targets), PlanError> {
+    let mut members = Members::new(workspace, graph, settings)?;
+    let found = targets::find(workspace, &members, settings)?;
+    let run = found.targets.values().filter(|target| target.kind.runs() && target.packed().is_none());
+    let starts = run.filter_map(|target| members.find(target.package.as_str())).collect();
+    members.follow_imports(workspace, &starts)?;
+    Ok((members, found))
 }
 
 fn make(

@@ -58,6 +58,9 @@ impl Planner<'_> {
             copies.add(CopySource::Stage(production.id.clone()), [WorkspacePath::root()]);
         }
         self.manifests(&running, &mut copies);
+        for member in &running {
+            self.warn_of_loaded(*member)?;
+        }
         for member in running.iter().filter(|member| **member != own) {
             self.running_dependency(*member, &mut copies);
         }

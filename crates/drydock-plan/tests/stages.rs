@@ -129,6 +129,42 @@ fn what_only_builds_need_never_reaches_an_image() {
 }
 
 #[test]
+fn what_runs_has_what_it_imports_though_it_is_declared_for_development() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api").script("start", "node dist/index.js").script("build", "tsc").develops_with(&[
+            "web",
+            "types",
+            "typescript",
+        ]),
+        Member::library("web", "web").needs(&["react"]).develops_with(&["vite"]),
+        Member::library("packages/types", "types"),
+    ])
+    .file("api/src/index.ts", "import type { T } from 'types';\n\nimport { render } from 'web';\n")
+    .file("web/src/index.ts", "")
+    .file("packages/types/src/index.ts", "");
+    let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+    let all = stages(&plan);
+    let (_, run) = all.split_once("\n\nruntime-deps-api:").unwrap();
+    insta::assert_snapshot!(run, @r#"
+     Production install from runtime-base
+      for api, web
+      input .drydock/install/runtime-deps-api
+
+    api: service from runtime-deps-api
+      copy api/package.json package.json web/package.json
+      copy web/dist of build-web
+      copy api/dist of build-api
+      env NODE_ENV=production
+      entrypoint tini --
+      command in api: ["node", "dist/index.js"]
+    "#);
+    insta::assert_snapshot!(warnings(&plan), @"
+    import-for-development: `api` imports `web` when it runs, which its package.json declares for development
+      it is taken along; to declare that, move `web` from `devDependencies` to `dependencies` in api/package.json and run `npm install`
+    ");
+}
+
+#[test]
 fn packages_without_a_build_bring_their_files() {
     let monorepo = Monorepo::new([
         service("api", "api").needs(&["plain"]),

@@ -18,6 +18,13 @@ const LANGUAGES: [&str; 8] = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "ts
 /// From how many members on every file is parsed.
 const MANY_MEMBERS: usize = 100;
 
+/// Folders whose code takes no part in what runs.
+const ASIDE: [&str; 9] = ["test", "tests", "e2e", "spec", "stories", "examples", "benchmarks", "fixtures", "scripts"];
+
+/// Beginnings of the names of files that only tools for developers read.
+const TOOLS: [&str; 8] =
+    ["jest.", "vitest.", "eslint.", ".eslintrc", "playwright.", "cypress.", "karma.", ".prettierrc"];
+
 /// Builders whose output loads each import as the sources do. What others build may have it built in.
 const COMPILERS: [&str; 8] = ["tsc", "ttsc", "tspc", "swc", "babel", "nest", "tsc-alias", "tsgo"];
 
@@ -67,11 +74,19 @@ pub(super) fn for_development(
     if !developed.iter().any(|name| workspace.package(name).is_some()) {
         return Ok(Vec::new());
     }
-    found(workspace, package, &|import, to, by_path| {
+    let mut found = found(workspace, package, &|import, to, by_path| {
         let name = to.name.as_str();
         let loads = matches!(import.kind, ImportKind::Static | ImportKind::Dynamic | ImportKind::Require);
         loads && !by_path && to.name != package.name && developed.contains(name) && !run.contains(name)
-    })
+    })?;
+    found.retain(|import| !is_aside(package, &import.place.file));
+    Ok(found)
+}
+
+/// Whether a package's file is none of what runs: of its tests, its examples, or a tool's.
+fn is_aside(package: &Package, file: &WorkspacePath) -> bool {
+    let inside = file.strip_prefix(&package.path).unwrap_or(file.as_str());
+    inside.split('/').any(|part| ASIDE.contains(&part)) || TOOLS.iter().any(|tool| file.file_name().starts_with(tool))
 }
 
 fn declared<'a>(package: &'a Package, kinds: &[DependencyKind]) -> BTreeSet<&'a str> {
@@ -211,6 +226,10 @@ import { d } from 'd';
 import {{ b }} from 'b';
 import type {{ C }} from 'c';
 import {{ d }} from 'd';
+//- packages/a/test/index.ts
+import {{ c }} from 'c';
+//- packages/a/jest.config.ts
+import {{ c }} from 'c';
 //- packages/b/package.json
 {{ "name": "b" }}
 //- packages/c/package.json

@@ -1,12 +1,12 @@
-//! Imports of other packages that no manifest declares, or only for development. Installs and builds go by manifests, so
-//! that the first is there or not by chance, and the second is not there in an image.
+//! Imports of other packages that no manifest declares. Installs and builds go by manifests, so that what is imported is
+//! there or not by chance.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_diagnostics::{Fix, Snippet};
-use drydock_plan::{BuildPlan, PackageName, StageKind, Target, TargetKind, WorkspacePath};
-use drydock_workspace::inspect::{UndeclaredImport, for_development, undeclared};
-use drydock_workspace::{EdgeFilter, Package, PackageManager, WorkspaceError};
+use drydock_plan::{BuildPlan, PackageName, StageKind, WorkspacePath};
+use drydock_workspace::inspect::{UndeclaredImport, undeclared};
+use drydock_workspace::{EdgeFilter, Package, PackageManager};
 
 use super::super::load::Loaded;
 use super::finding::{Check, Finding, line_snippet};
@@ -40,14 +40,10 @@ pub(super) fn check(loaded: &Loaded, plan: Option<&BuildPlan>) -> Check {
         }
     }
     let in_images = in_images(plan);
-    let mut findings: Vec<Finding> = missing
+    let findings: Vec<Finding> = missing
         .iter()
         .map(|((from, to), imports)| finding(loaded, from, to, imports, in_images.contains(from)))
         .collect();
-    match when_run(loaded, plan) {
-        Ok(more) => findings.extend(more),
-        Err(error) => findings.push(Finding::error(&error)),
-    }
     let seen = match findings.len() {
         0 => "every import of a package is declared".to_owned(),
         found => format!("{} between packages without a declaration", count(found as u64, "edge")),
@@ -93,40 +89,6 @@ fn finding(
         _ if !in_images => finding.note("no image is made with it"),
         _ => finding.note("builds and images of it lack what it imports"),
     }
-}
-
-/// What packages that run in an image import though it is declared for development alone.
-fn when_run(loaded: &Loaded, plan: Option<&BuildPlan>) -> Result<Vec<Finding>, WorkspaceError> {
-    let runs = |target: &&Target| matches!(target.kind, TargetKind::Service | TargetKind::Cli);
-    let running: BTreeSet<&PackageName> =
-        plan.iter().flat_map(|plan| plan.targets.iter().filter(runs)).flat_map(|target| &target.packages).collect();
-    let mut findings = Vec::new();
-    for package in loaded.workspace.packages.iter().filter(|package| running.contains(&package.name)) {
-        let mut missing: BTreeMap<PackageName, Vec<UndeclaredImport>> = BTreeMap::new();
-        let configured = loaded.config.settings.packages.get(&package.name);
-        for import in for_development(&loaded.workspace, package)? {
-            let said = configured.is_some_and(|settings| settings.depends_on.contains(&import.to));
-            if !said && !is_aside(&import.place.file) {
-                missing.entry(import.to.clone()).or_default().push(import);
-            }
-        }
-        for (to, imports) in missing {
-            let from = &package.name;
-            let message =
-                format!("`{from}` imports `{to}` when it runs, which its package.json declares for development");
-            let help = format!(
-                "move `{to}` from `devDependencies` to `dependencies` in {} and run `{} install`",
-                package.manifest.path(),
-                loaded.workspace.manager.command()
-            );
-            let mut finding = Finding::new(Severity::Warning, "import-for-development", message).help(help);
-            for import in imports.iter().take(PLACES) {
-                finding = finding.at(snippet(loaded, import));
-            }
-            findings.push(finding.note("its image lacks what is there for development alone"));
-        }
-    }
-    Ok(findings)
 }
 
 /// The line of an import.
