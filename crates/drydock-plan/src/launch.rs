@@ -85,7 +85,14 @@ pub(crate) fn find(
         .map(|launch| as_its_tool_means(launch, package, server))
         .or_else(by_tool)
         .map(|launch| (launch, Strength::Strong))
-        .or_else(|| from_files(package, service))
+        .or_else(|| from_files(package, service).filter(|(launch, _)| is_there(workspace, members, package, launch)))
+}
+
+/// Whether the file of a launch can be there: it is in the tree, or the package is built.
+fn is_there(workspace: &Workspace, members: &Members<'_>, package: &Package, launch: &Launch) -> bool {
+    let is_built = members.find(package.name.as_str()).is_some_and(|member| members.is_built(member));
+    let in_tree = |entry: &WorkspacePath| workspace.tree.is_file(entry).is_ok_and(|is_file| is_file);
+    is_built || launch.entry.as_ref().is_some_and(in_tree)
 }
 
 /// The launch by the server that the build made, where it runs that: by the tool's own words, or by its file.

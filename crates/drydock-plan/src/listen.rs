@@ -20,6 +20,8 @@ pub(crate) struct Listening {
     pub(crate) port: Option<(u16, String)>,
     /// The environment variable that the address is read from, and what told so.
     pub(crate) host: Option<(&'static str, String)>,
+    /// Nothing but its framework tells the port.
+    pub(crate) is_guess: bool,
 }
 
 /// Reads where `launch` listens: its words, then the source of the file it runs, then what its framework does.
@@ -55,6 +57,7 @@ pub(crate) fn listening(
     }
     if found.port.is_none() {
         found.port = by_framework(launch, service);
+        found.is_guess = found.port.is_some();
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_diagnostics::closest;
-use drydock_lockfile::PackageName;
+use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_workspace::inspect::{self, Packed, Service, StaticSite};
 use drydock_workspace::{PackageGraph, Workspace};
 use indexmap::IndexMap;
@@ -238,7 +238,8 @@ fn configured(
         None if target.command.is_some() => (TargetKind::Service, "the configuration gives it a command".to_owned()),
         None => match (&facts.launch, &facts.site) {
             (Some((launch, strength @ Strength::Strong)), _) | (Some((launch, strength)), None) => {
-                let kind = if *strength <= Strength::Listening { TargetKind::Cli } else { TargetKind::Service };
+                let is_command = *strength <= Strength::Listening || is_own_command(launch, facts);
+                let kind = if is_command { TargetKind::Cli } else { TargetKind::Service };
                 (kind, launch.because.clone())
             }
             (_, Some(site)) => (TargetKind::Static, site.why.clone()),
@@ -331,7 +332,11 @@ fn start(
         found.launch = Some(launch);
         return Ok(());
     }
-    let listening = listen::listening(workspace, members.package(member), &facts.service, &launch)?;
+    let mut listening = listen::listening(workspace, members.package(member), &facts.service, &launch)?;
+    if found.kind == TargetKind::Cli {
+        // A command is told by its arguments to listen, if ever; what its framework is given elsewhere says nothing.
+        listening.port = listening.port.filter(|_| !listening.is_guess);
+    }
     found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
     found.env.extend(launch.env.clone());
     match (port, listening.port) {
@@ -406,7 +411,8 @@ fn infer(
         let library = used_by[member].map(|user| format!("`{}` depends on it", members.name(user)));
         let why_not = match (&facts.launch, &facts.site, library) {
             (Some((launch, Strength::Strong)), _, _) => {
-                inferred.insert(member, (TargetKind::Service, launch.because.clone()));
+                let kind = if is_own_command(launch, facts) { TargetKind::Cli } else { TargetKind::Service };
+                inferred.insert(member, (kind, launch.because.clone()));
                 continue;
             }
             (_, Some(site), None) => {
@@ -424,7 +430,12 @@ fn infer(
                 commands.insert(member, (TargetKind::Cli, launch.because.clone()));
                 "nothing starts it; it brings a command".to_owned()
             }
-            (None, None, None) => "nothing starts it, and it builds no site".to_owned(),
+            (None, None, None) => match facts.service.bin.as_slice() {
+                [(name, file)] => {
+                    format!("its command `{name}` runs {file}, which is not there, and nothing builds it")
+                }
+                _ => "nothing starts it, and it builds no site".to_owned(),
+            },
         };
         others.insert(members.name(member).clone(), why_not);
     }
@@ -436,6 +447,12 @@ fn infer(
         inferred.extend(commands);
     }
     inferred
+}
+
+/// Whether what is started is the command that the package brings, and nothing says that it listens.
+fn is_own_command(launch: &Launch, facts: &Facts) -> bool {
+    let is_bin = |entry: &WorkspacePath| facts.service.bin.iter().any(|(_, file)| file == entry);
+    launch.port.is_none() && facts.service.framework.is_none() && launch.entry.as_ref().is_some_and(is_bin)
 }
 
 fn decision(subject: &str, choice: &str, because: String) -> Decision {

@@ -268,6 +268,36 @@ fn commands_are_targets_where_there_is_nothing_else() {
 }
 
 #[test]
+fn a_command_is_one_however_it_is_started() {
+    let command = |path: &str, name: &str| {
+        Member::new(path, name).field("bin", json!({ name: "dist/index.js" })).script("build", "tsc")
+    };
+    let monorepo = Monorepo::new([
+        command("cli", "started").script("start", "node dist/index.js"),
+        command("server", "server").script("start", "node dist/index.js").needs(&["express"]),
+        command("stdio", "stdio").needs(&["express"]),
+        Member::new("stack", "stack").field("bin", json!({ "stack": "bin/stack.js" })).script("build", "echo none"),
+    ])
+    .file("cli/src/index.ts", "")
+    .file("stdio/src/index.ts", "")
+    .file("stack/bin/stack.ts", "");
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @"
+    server: Service server
+      target server = service: server/package.json has the script `start`: `node dist/index.js`
+      target server: command = node dist/index.js: server/package.json has the script `start`: `node dist/index.js`
+      target server: port = 3000: nothing names its port, and express is most often given this one
+    started: Cli started
+      target started = cli: cli/package.json has the script `start`: `node dist/index.js`
+      target started: command = node dist/index.js: cli/package.json has the script `start`: `node dist/index.js`
+    stdio: Cli stdio
+      target stdio = cli: it depends on express, and stdio/package.json has the command `stdio`
+      target stdio: command = node dist/index.js: stdio/package.json has the command `stdio`
+      target stdio: port = none: nothing says that it listens
+    - stack: its command `stack` runs stack/bin/stack.js, which is not there, and nothing builds it
+    ");
+}
+
+#[test]
 fn a_build_by_another_name_is_found_when_something_must_be_built() {
     let api = |start: &str| {
         Member::new("api", "api").script("start", start).script("build:watch", "tsc -w").script("build:ts", "tsc")
