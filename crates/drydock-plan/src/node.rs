@@ -103,9 +103,24 @@ fn found(workspace: &Workspace, settings: &Settings) -> Result<(String, String),
 /// Node's own image of a version. What needs no shell is built where there is one.
 fn tag(version: &str, base: BaseKind) -> String {
     match base {
-        BaseKind::Slim | BaseKind::Distroless => format!("node:{version}-bookworm-slim"),
+        BaseKind::Slim | BaseKind::Distroless => format!("node:{version}-{}-slim", debian(version)),
         BaseKind::Alpine => format!("node:{version}-alpine"),
     }
+}
+
+/// The release of Debian that Node's images of a version are made on. There are none on bookworm of what was released
+/// before it, in June 2023; a major or minor without more means its newest release.
+fn debian(version: &str) -> &'static str {
+    let mut parts = version.split('.').map(|part| part.parse::<u64>().ok());
+    let major = parts.next().flatten();
+    let first = match major {
+        Some(16) => 20,
+        Some(18) => 16,
+        Some(20) => 3,
+        Some(major) if major < 20 => return "bullseye",
+        _ => return "bookworm",
+    };
+    if parts.next().flatten().is_some_and(|minor| minor < first) { "bullseye" } else { "bookworm" }
 }
 
 /// How a version was read off a text.
@@ -158,7 +173,8 @@ fn version(spec: &str) -> Option<(String, How)> {
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    use super::{tag, version};
+    use crate::settings::BaseKind;
 
     #[test]
     fn versions_names_and_ranges_become_tags() {
@@ -212,5 +228,17 @@ mod tests {
         >=14.0.0               24 (Range)
         ^18.17.0 || >=20.3.0   24 (Range)
         ");
+    }
+
+    #[test]
+    fn images_are_of_a_debian_that_there_are_any_on() {
+        let on = |version: &str| tag(version, BaseKind::Slim);
+        for version in ["16", "16.20.2", "18", "18.16", "20", "20.3.0", "22.0.0", "24.16.0"] {
+            assert_eq!(on(version), format!("node:{version}-bookworm-slim"));
+        }
+        for version in ["14", "16.13.0", "17.9", "18.15", "19", "20.2.0"] {
+            assert_eq!(on(version), format!("node:{version}-bullseye-slim"));
+        }
+        assert_eq!(tag("18.15", BaseKind::Alpine), "node:18.15-alpine");
     }
 }
