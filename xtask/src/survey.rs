@@ -4,6 +4,9 @@
 //! started, in the time they are given. What was seen is kept in the state folder, so that one repository can be tried at
 //! a time, and `docs/zero-configuration.md` is written of all that is known.
 
+mod page;
+mod said;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -73,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         fs_err::write(results.join(format!("{short}.json")), serde_json::to_string_pretty(&seen)?)?;
     }
     let page = test::root().join("docs/zero-configuration.md");
-    fs_err::write(&page, written(&results)?)?;
+    fs_err::write(&page, page::written(&results)?)?;
     eprintln!("      Wrote {}", page.display());
     Ok(())
 }
@@ -107,9 +110,19 @@ fn check_out(cache: &Path, repository: &str, commit: &str, mirror: Option<&Path>
     };
     eprintln!("   Fetching {repository}");
     host::run_quiet(Command::new("git").args(["clone", "--quiet", "--no-checkout", &source]).arg(&partial))?;
-    let mut switch = Command::new("git");
-    switch.arg("-C").arg(&partial).args(["-c", "advice.detachedHead=false", "checkout", "--quiet", commit]);
-    host::run_quiet(&mut switch)?;
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&partial).args(["-c", "advice.detachedHead=false"]).args(arguments);
+        host::run_quiet(&mut command)
+    };
+    if let Err(error) = git(&["checkout", "--quiet", commit]) {
+        // A mirror may lack the contents of the largest files; git writes the others.
+        if mirror.is_none() || git(&["checkout-index", "--all", "--force"]).is_ok() {
+            return Err(error);
+        }
+        git(&["update-ref", "--no-deref", "HEAD", commit])?;
+        eprintln!("    Lacking {error:#}");
+    }
     fs_err::rename(&partial, &folder)?;
     Ok(folder)
 }
@@ -152,14 +165,22 @@ impl Survey<'_> {
     /// Builds the image of a target, and starts it.
     fn image(&self, engine: &Engine, name: &str, target: &Value) -> Result<Value> {
         let tag = format!("drydock-survey/{name}:{}", std::process::id());
-        let output = self.drydock(&["build", name, "--tag", &tag, "--progress", "quiet"], Some(engine))?;
+        let output = self.drydock(&["build", name, "--tag", &tag, "--format", "json"], Some(engine))?;
         if output.status.code() == Some(124) {
             return Ok(json!({ "builds": false, "says": format!("it takes longer than {} seconds", self.limit) }));
         }
         if !output.status.success() {
-            return Ok(json!({ "builds": false, "says": errors(&output).into_iter().next() }));
+            let says = failed_step(&output, name).or_else(|| errors(&output).into_iter().next());
+            return Ok(json!({ "builds": false, "says": says }));
         }
-        let started = started(engine, &tag, target["port"].as_u64());
+        let is_command = target["kind"] == "cli";
+        let mut started = started(engine, &tag, target["port"].as_u64(), &[]);
+        if let (Ok((false, first)), true) = (&started, is_command) {
+            // Without arguments a command may have nothing to do.
+            let first = first.clone();
+            started = self::started(engine, &tag, None, &["--help"])
+                .map(|(helps, says)| if helps { (true, format!("{first}; `--help` {says}")) } else { (false, first) });
+        }
         let _ = engine.docker().args(["image", "rm", "--force", &tag]).output();
         let (starts, says) = started?;
         Ok(json!({ "builds": true, "starts": starts, "says": says }))
@@ -177,14 +198,14 @@ impl Survey<'_> {
 }
 
 /// Whether a container of the image goes on running, and answers where it has a port.
-fn started(engine: &Engine, image: &str, port: Option<u64>) -> Result<(bool, String)> {
+fn started(engine: &Engine, image: &str, port: Option<u64>, arguments: &[&str]) -> Result<(bool, String)> {
     let name = format!("drydock-survey-{}", std::process::id());
     let mut run = engine.docker();
     run.args(["run", "--detach", "--interactive", "--name", &name]);
     if let Some(port) = port {
         run.arg("--publish").arg(format!("127.0.0.1::{port}"));
     }
-    let begun = host::run_quiet(run.arg(image));
+    let begun = host::run_quiet(run.arg(image).args(arguments));
     let seen = begun.and_then(|_| watch(engine, &name, port));
     let _ = engine.docker().args(["rm", "--force", "--volumes", &name]).output();
     seen
@@ -202,12 +223,15 @@ fn watch(engine: &Engine, name: &str, port: Option<u64>) -> Result<(bool, String
     loop {
         let state = ask(&["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", name])?;
         if !state.starts_with("true") {
-            let logs = engine.docker().args(["logs", "--tail", "30", name]).output()?;
+            let logs = engine.docker().args(["logs", "--tail", "200", name]).output()?;
             let text = [logs.stdout, logs.stderr].concat();
             let text = String::from_utf8_lossy(&text).into_owned();
-            let told = text.lines().find(|line| line.contains("Error: ")).or_else(|| text.lines().last());
-            let code = state.trim().rsplit(' ').next().unwrap_or_default().to_owned();
-            return Ok((code == "0", format!("ends with {code}: {}", told.unwrap_or_default().trim())));
+            let code = state.trim().rsplit(' ').next().unwrap_or_default();
+            return Ok(match said::reason(text.lines()) {
+                _ if code == "0" => (true, "ends with 0".to_owned()),
+                Some(said) => (false, format!("ends with {code}: {}", said.line)),
+                None => (false, format!("ends with {code}, and says nothing")),
+            });
         }
         if let Some(Ok(response)) = published.map(|port| engine::http_get(port, "/")) {
             return Ok((true, format!("answers {}", response.status)));
@@ -220,62 +244,32 @@ fn watch(engine: &Engine, name: &str, port: Option<u64>) -> Result<(bool, String
     }
 }
 
+/// The step that a build failed in, and what it said.
+fn failed_step(output: &Output, target: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ended = events.filter(|event| event["reason"] == "target-finished").find(|event| event["target"] == target)?;
+    let log = ended["log_tail"].as_array()?.iter().filter_map(Value::as_str);
+    let message = ended["message"].as_str().unwrap_or_default();
+    let said = said::reason(log).or_else(|| said::reason(message.lines())).map(|said| with_cause(&said))?;
+    let step = ended["instruction"].as_str().map(|instruction| {
+        let command = instruction.rsplit_once("--mount=").map_or(instruction, |(_, rest)| rest);
+        let command = command.split_once(' ').map_or(command, |(_, command)| command);
+        format!("`{}`: ", command.replace('`', "'"))
+    });
+    let package = ended["package"].as_str().map(|package| format!("`{package}`, ")).unwrap_or_default();
+    Some(format!("{package}{}{said}", step.unwrap_or_default()))
+}
+
+/// A line of a build, with what it is about where that is not the repository's.
+fn with_cause(said: &said::Said) -> String {
+    let cause = if said.network { " (no such host is reached from where this was tried)" } else { "" };
+    format!("{}{cause}", said.line)
+}
+
 /// The errors of a run, each with its code.
 fn errors(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     let errors = text.lines().filter_map(|line| line.strip_prefix("error"));
     errors.map(|line| line.trim_start_matches([':', ' ']).to_owned()).collect()
-}
-
-/// The page, of what is known.
-fn written(results: &Path) -> Result<String> {
-    let mut rows = String::new();
-    let mut needs = String::new();
-    for (repository, commit, what) in REPOSITORIES {
-        let short = repository.rsplit('/').next().unwrap_or(repository);
-        let Ok(text) = fs_err::read_to_string(results.join(format!("{short}.json"))) else { continue };
-        let seen: Value = serde_json::from_str(&text)?;
-        let works = |command: &str| {
-            let step = seen["works"].as_array().into_iter().flatten().find(|step| step["command"] == command);
-            if step.is_some_and(|step| step["works"] == true) { "yes" } else { "no" }
-        };
-        let targets: Vec<&Value> = seen["targets"].as_array().into_iter().flatten().collect();
-        let tried: Vec<&&Value> = targets.iter().filter(|target| !target["tried"].is_null()).collect();
-        let of = |key: &str| match tried.len() {
-            0 => "–".to_owned(),
-            all => format!("{} of {all}", tried.iter().filter(|target| target["tried"][key] == true).count()),
-        };
-        rows += &format!(
-            "| [{repository}](https://github.com/{repository}/tree/{commit}) | {what} | {} | {} | {} | {} | {} | {} | 0 |\n",
-            works("init"),
-            works("plan"),
-            works("dockerfile"),
-            targets.len(),
-            of("builds"),
-            of("starts"),
-        );
-        for step in seen["works"].as_array().into_iter().flatten().filter(|step| step["command"] == "plan") {
-            if let Some(says) = step["says"].as_str() {
-                needs += &format!("- {repository}: `{}`\n", says.replace('`', "'"));
-            }
-        }
-        for target in tried {
-            if let Some(says) = target["tried"]["says"].as_str() {
-                let name = target["name"].as_str().unwrap_or_default();
-                needs += &format!("- {repository}, `{name}`: {}\n", says.replace('|', "/"));
-            }
-        }
-    }
-    Ok(format!(
-        "# Zero configuration\n\n\
-         <!-- Written by `cargo xtask survey`; edit that. -->\n\n\
-         Real repositories with npm workspaces, each at a fixed commit and as it is: no file was added or changed. *Targets* are \
-         the images that were found, *builds* how many of those that were tried were built, *starts* how many of them went \
-         on running and answered on their port, without the databases and keys that some of them want.\n\n\
-         | repository | what it is | `init` | `plan` | `dockerfile` | targets | builds | starts | lines of configuration |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n\
-         {rows}\n\
-         ## What was said\n\n\
-         {needs}"
-    ))
 }
