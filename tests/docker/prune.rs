@@ -1,4 +1,5 @@
-//! `prune` writes a workspace of its own: npm installs it, its packages build, and it starts, without Docker.
+//! `prune` writes a workspace of its own: npm installs it, its packages build, and it starts, without Docker; and its image
+//! is built from it alone.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -8,8 +9,10 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_test::Fixture;
 
-use crate::drydock::run;
+use crate::docker::{Container, Images, docker};
+use crate::drydock::{nonce, run};
 use crate::http;
+use crate::registry::Registry;
 
 /// How long the server may take until it answers.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -20,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 fn a_pruned_workspace_installs_builds_and_starts() {
     let fixture = Fixture::example("chat");
     let place = Fixture::empty();
-    let out = prune(&fixture, &place, &[]);
+    let out = prune(&fixture, &place, &["@chat/api-server"]);
     assert!(!out.join("client").exists() && !out.join("packages/client").exists(), "the server depends on neither");
 
     npm(&out, &["ci"]);
@@ -37,7 +40,7 @@ fn a_pruned_workspace_installs_builds_and_starts() {
 fn a_pruned_workspace_for_production_installs_nothing_that_only_development_needs() {
     let fixture = Fixture::example("chat");
     let place = Fixture::empty();
-    let out = prune(&fixture, &place, &["--production"]);
+    let out = prune(&fixture, &place, &["api", "--production"]);
     npm(&out, &["ci"]);
     assert!(out.join("node_modules/express/package.json").exists());
     for name in ["typescript", "prettier", "vite", "tailwindcss"] {
@@ -47,10 +50,33 @@ fn a_pruned_workspace_for_production_installs_nothing_that_only_development_need
     npm(&out, &["ls", "--all"]);
 }
 
-/// `drydock prune api --out OUT`, with further arguments.
-fn prune(fixture: &Fixture, place: &Fixture, more: &[&str]) -> Utf8PathBuf {
+#[test]
+fn the_image_of_a_target_is_built_from_its_pruned_workspace_on_the_pinned_base() {
+    let (fixture, place, registry) = (Fixture::example("chat"), Fixture::empty(), Registry::start(None));
+    let base = format!("{}/node:22-bookworm-slim", registry.host);
+    let tag = format!("drydock-test/pruned:{}", nonce());
+    let _images = Images::new([&base, &tag].map(|tag| (tag.clone(), tag.clone())).into());
+    docker(&["tag", "node:22-bookworm-slim", &base]);
+    docker(&["push", "--quiet", &base]);
+    let configuration = format!("[workspace]\nimage = \"{base}\"\n\n{}", fixture.read("drydock.toml"));
+    fixture.write("drydock.toml", &configuration);
+    run(&fixture, &["pin"], 0);
+
+    let out = prune(&fixture, &place, &["api"]);
+    let dockerfile = run(&fixture, &["dockerfile", "--root", out.as_str()], 0).stdout;
+    let pinned = format!("FROM {base}@{} AS base\n", registry.digest("node", "22-bookworm-slim"));
+    assert!(dockerfile.contains(&pinned), "{dockerfile}");
+    run(&fixture, &["build", "--root", out.as_str(), "--force", "--tag", &tag], 0);
+    let container = Container::start(&tag, 3080);
+    assert!(container.ready("/health").body.contains("ok"));
+    // The front end, which is built there too.
+    assert!(container.get("/").body.contains("id=\"log\""));
+}
+
+/// `drydock prune ARGUMENTS --out OUT`.
+fn prune(fixture: &Fixture, place: &Fixture, arguments: &[&str]) -> Utf8PathBuf {
     let out = place.root().join("out");
-    run(fixture, &[&["prune", "api", "--out", out.as_str()], more].concat(), 0);
+    run(fixture, &[&["prune", "--out", out.as_str()], arguments].concat(), 0);
     out
 }
 

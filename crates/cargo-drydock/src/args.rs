@@ -315,13 +315,13 @@ pub(crate) struct FilesArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
-    /// The target or package
+    /// The target, which comes with what its image serves of others, or the package
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
     /// The folder to write, which must be new or empty
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) out: Utf8PathBuf,
-    /// Leave out what only development needs
+    /// Leave out what only development and builds need; drydock.toml and drydock.lock are then left out too
     #[arg(long)]
     pub(crate) production: bool,
     /// Keep version ranges and lockfile entries as they stand

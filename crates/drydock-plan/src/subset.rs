@@ -17,7 +17,9 @@ use crate::context::Context;
 use crate::error::PlanError;
 use crate::input::InstallInput;
 use crate::installs::root_dependencies;
-use crate::model::{ContextContent, ContextFile};
+use crate::launch::is_named;
+use crate::members::key_part;
+use crate::model::{ContextContent, ContextFile, TargetName};
 use crate::plan::check_root_dependencies;
 use crate::settings::Settings;
 
@@ -42,35 +44,39 @@ pub struct Subset {
     pub files: Vec<ContextFile>,
     /// The members it holds, by folder.
     pub members: BTreeSet<WorkspacePath>,
+    /// The configured targets of these members that serve nothing of others.
+    pub targets: BTreeSet<TargetName>,
     /// How many third-party packages its install has at most.
     pub third_parties: usize,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
 
-/// Cuts a workspace down to `package` and what it needs. What comes back installs with the package manager's frozen
+/// Cuts a workspace down to `packages` and what they need. What comes back installs with the package manager's frozen
 /// install and builds with the packages' own scripts: unlike in an install stage, manifests keep everything but their
 /// dependencies.
 ///
-/// Of the settings, those hold here that decide what is installed and which files a build reads: the root's
-/// dependencies, the production mode, `depends-on` (it is part of `graph`) and the root files.
+/// Of the settings, those hold here that decide what is installed and which files builds and images read: the root's
+/// dependencies, the production mode, `depends-on` (it is part of `graph`), the root files, and the files of the targets
+/// that are there.
 pub fn subset(
     workspace: &Workspace,
     graph: &PackageGraph,
     settings: &Settings,
-    package: &PackageName,
+    packages: &[PackageName],
     options: SubsetOptions,
 ) -> Result<Subset, PlanError> {
-    let Some(package) = workspace.package(package.as_str()) else {
-        return Err(PlanError::UnknownPackage { key: String::new(), name: package.to_string(), closest: None });
-    };
+    let unknown =
+        |name: &PackageName| PlanError::UnknownPackage { key: String::new(), name: name.to_string(), closest: None };
+    let packages = packages.iter().map(|name| workspace.package(name.as_str()).ok_or_else(|| unknown(name)));
+    let packages = packages.collect::<Result<Vec<&Package>, PlanError>>()?;
     check_root_dependencies(workspace, settings)?;
     let selection = Selection {
         kind: if options.production { ClosureKind::Production } else { ClosureKind::Build },
         shape: if options.raw { Shape::Raw } else { Shape::Sealed },
         root_dependencies: root_dependencies(settings),
         production_mode: settings.production_mode,
-        ..Selection::build(selected(workspace, graph, package, options))
+        ..Selection::build(selected(workspace, graph, &packages, options))
     };
     let prune = || -> Result<PrunedInstall, PlanError> {
         let input = InstallInput::read(workspace)?;
@@ -101,6 +107,12 @@ pub fn subset(
     for member in &kept {
         context.add_root_files(settings, &member.name)?;
     }
+    let targets = targets(workspace, settings, &pruned.members);
+    for target in &targets {
+        for path in &settings.targets[target].files {
+            context.add_configured(path, || format!("target.{}.files", key_part(target.as_str())))?;
+        }
+    }
     let root_files = ROOT_FILES.iter().map(|name| WorkspacePath::new(name).expect("a plain name is a path"));
     for path in root_files.chain(pruned.tree_files.iter().cloned()).chain(pruned.optional_tree_files.iter().cloned()) {
         if workspace.tree.kind(&path)?.is_some() {
@@ -117,27 +129,44 @@ pub fn subset(
     Ok(Subset {
         files: files.into_values().collect(),
         members: pruned.members,
+        targets,
         third_parties: pruned.packages,
         warnings: pruned.warnings,
     })
 }
 
-/// The folders of the package and of what the configuration says that building it, or what it depends on, needs. What
+/// The folders of the packages and of what the configuration says that building them, or what they depend on, needs. What
 /// manifests say is the lockfile's to follow.
 fn selected(
     workspace: &Workspace,
     graph: &PackageGraph,
-    package: &Package,
+    packages: &[&Package],
     options: SubsetOptions,
 ) -> Vec<WorkspacePath> {
-    let mut folders = vec![package.path.clone()];
+    let mut folders: Vec<WorkspacePath> = packages.iter().map(|package| package.path.clone()).collect();
     if options.production {
         return folders;
     }
-    let needed = graph.closure([&package.name], EdgeFilter::ALL);
+    let needed = graph.closure(packages.iter().map(|package| &package.name), EdgeFilter::ALL);
     let said = graph.edges().iter().filter(|edge| edge.kind == EdgeKind::Configured && needed.contains(&edge.from));
     folders.extend(said.filter_map(|edge| Some(workspace.package(edge.to.as_str())?.path.clone())));
     folders
+}
+
+/// The configured targets for which `members` are enough.
+fn targets(workspace: &Workspace, settings: &Settings, members: &BTreeSet<WorkspacePath>) -> BTreeSet<TargetName> {
+    let is_there = |package: &Package| members.contains(&package.path);
+    let has = |name: &PackageName| workspace.package(name.as_str()).is_some_and(is_there);
+    let enough = settings.targets.iter().filter(|(name, target)| {
+        let own = match &target.package {
+            Some(package) => has(package),
+            None => {
+                workspace.packages.iter().any(|package| is_named(&package.name, name.as_str()) && is_there(package))
+            }
+        };
+        own && target.assets.iter().all(has)
+    });
+    enough.map(|(name, _)| name.clone()).collect()
 }
 
 /// The pruned install's files that replace the tree's: its lockfile and settings as they are, and of its masked

@@ -1,6 +1,6 @@
 //! `prune`: a workspace of its own for one target or package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,10 +8,13 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_diagnostics::{Category, Diagnose};
-use drydock_plan::{ContextContent, ContextFile, PackageName, SubsetOptions, subset};
+use drydock_plan::{
+    ContextContent, ContextFile, FoundTarget, PackageName, Subset, SubsetOptions, TargetName, WorkspacePath, subset,
+};
 
 use super::load::{Loaded, load};
 use crate::args::{GlobalArgs, PruneArgs};
+use crate::config::{FILE_NAME, pins};
 use crate::failure::Failure;
 use crate::shell::Shell;
 
@@ -53,10 +56,15 @@ impl Diagnose for PruneError {
 
 pub(super) fn run(args: &PruneArgs, global: &GlobalArgs, shell: &mut Shell) -> Result<(), Failure> {
     let loaded = load(global, shell)?;
-    let package = package(&loaded, &args.target, shell)?;
+    let packages = packages(&loaded, args, shell)?;
     let options = SubsetOptions { production: args.production, raw: args.raw };
-    let subset = subset(&loaded.workspace, &loaded.graph, &loaded.config.settings, &package, options)?;
+    let mut subset = subset(&loaded.workspace, &loaded.graph, &loaded.config.settings, &packages, options)?;
     shell.warn_all(&subset.warnings);
+    if !args.production {
+        let configuration = configuration(&loaded, &subset)?;
+        subset.files.retain(|file| configuration.iter().all(|other| other.path != file.path));
+        subset.files.extend(configuration);
+    }
 
     let directory = prepare(&loaded.root, &args.out)?;
     let written = write(&loaded.root, &directory, &subset.files);
@@ -65,31 +73,59 @@ pub(super) fn run(args: &PruneArgs, global: &GlobalArgs, shell: &mut Shell) -> R
         let _ = fs_err::remove_dir_all(&directory);
     }
     written.map_err(PruneError::Disk)?;
-    let (packages, files) = (subset.members.len(), subset.files.len());
+    let (members, files) = (subset.members.len(), subset.files.len());
     shell.status(
         "Pruned",
         format!(
-            "{package} to {}: {packages} {}, {files} files, {} third-party packages",
+            "{} to {}: {members} {}, {files} files, {} third-party packages",
+            packages[0],
             args.out,
-            if packages == 1 { "package" } else { "packages" },
+            if members == 1 { "package" } else { "packages" },
             subset.third_parties
         ),
     );
     Ok(())
 }
 
-/// The package that a name means: a member's, or that of a target.
-fn package(loaded: &Loaded, name: &str, shell: &mut Shell) -> Result<PackageName, Failure> {
+/// The packages that a name means: a member's, or first that of a target, and then those whose outputs its image serves.
+fn packages(loaded: &Loaded, args: &PruneArgs, shell: &mut Shell) -> Result<Vec<PackageName>, Failure> {
+    let name = args.target.as_str();
     if let Some(package) = loaded.workspace.package(name) {
-        return Ok(package.name.clone());
+        return Ok(vec![package.name.clone()]);
     }
     // A plan would do all the work of a build, and warn of packages that nobody asked for.
     let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
     if let Some(target) = found.targets.iter().find_map(|(target, found)| (target.as_str() == name).then_some(found)) {
-        return Ok(target.package.clone());
+        // What these install is of their builds, not of the target when it runs.
+        let assets = target.assets.iter().filter(|_| !args.production);
+        return Ok([&target.package].into_iter().chain(assets).cloned().collect());
     }
     let plan = loaded.plan(&[name.to_owned()], shell)?;
-    Ok(plan.targets[0].package.clone())
+    Ok(vec![plan.targets[0].package.clone()])
+}
+
+/// The configuration as far as it is about what is there, and the pins of base images.
+fn configuration(loaded: &Loaded, subset: &Subset) -> Result<Vec<ContextFile>, Failure> {
+    let members = loaded.workspace.packages.iter().filter(|package| subset.members.contains(&package.path));
+    let members: BTreeSet<&str> = members.map(|package| package.name.as_str()).collect();
+    let mut gone: BTreeSet<TargetName> = BTreeSet::new();
+    if loaded.config.compose.values().any(|compose| !compose.depends_on.is_empty()) {
+        let found = drydock_plan::targets(&loaded.workspace, &loaded.graph, &loaded.config.settings)?;
+        let is_gone = |name: &TargetName, found: &FoundTarget| {
+            !members.contains(found.package.as_str()) || found.configured && !subset.targets.contains(name)
+        };
+        gone.extend(found.targets.into_iter().filter(|(name, found)| is_gone(name, found)).map(|(name, _)| name));
+    }
+    let text = loaded.config.cut(&members, &subset.targets, &gone);
+    let pins = &loaded.config.settings.pins;
+    let pins = (!pins.is_empty()).then(|| pins::text(pins));
+    let files = [(FILE_NAME, text), (pins::FILE_NAME, pins)];
+    let files = files.into_iter().filter_map(|(name, text)| {
+        let content = ContextContent::Bytes(text?.into_bytes().into());
+        let path = WorkspacePath::new(name).expect("a plain name is a path");
+        Some(ContextFile { path, executable: false, content })
+    });
+    Ok(files.collect())
 }
 
 /// Makes the folder, and refuses one with something in it.

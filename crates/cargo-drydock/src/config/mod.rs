@@ -6,6 +6,7 @@
 mod command;
 mod commit;
 mod compose;
+mod cut;
 mod error;
 mod image;
 pub(crate) mod pins;
@@ -14,7 +15,7 @@ mod service;
 mod source;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -116,6 +117,18 @@ impl Config {
             file: Some(source.file.clone()),
             text: Some(text),
         })
+    }
+
+    /// The text of the configuration of a part of the workspace, as a file of its own: what it says of the whole, of
+    /// `packages` and of `targets`, of which none waits for those that are `gone`. `None` when there is nothing to say.
+    pub(crate) fn cut(
+        &self,
+        packages: &BTreeSet<&str>,
+        targets: &BTreeSet<TargetName>,
+        gone: &BTreeSet<TargetName>,
+    ) -> Option<String> {
+        let is_cargo = self.file.as_ref()?.file_name() == Some("Cargo.toml");
+        cut::cut(&self.text.as_ref()?.source, is_cargo, packages, targets, gone)
     }
 
     /// Where the configuration says `word`, if it does: the first place where it stands by itself.

@@ -14,7 +14,7 @@ use super::error::ConfigError;
 use super::source::{read_if_there, shown};
 
 /// The file beside a configuration of the usual name, and where there is none.
-const FILE_NAME: &str = "drydock.lock";
+pub(crate) const FILE_NAME: &str = "drydock.lock";
 
 /// The form of the file. A drydock that writes another one has another number here.
 const VERSION: u32 = 1;
