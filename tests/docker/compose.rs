@@ -246,3 +246,57 @@ fn a_site_and_its_backend_are_developed_beside_each_other() {
     fixture.edit("src/backend/src/app.ts", "server up", "server up again");
     project.answers(backend, "/", "server up again");
 }
+
+/// A copy of an example that the user of an image may write to, whoever owns it: what it compiles goes beside the sources.
+fn shared(example: &str) -> Fixture {
+    let fixture = Fixture::example(example);
+    let status = Command::new("chmod").args(["-R", "a+rwX", fixture.root().as_str()]).status();
+    assert!(status.expect("`chmod` is on PATH").success());
+    fixture
+}
+
+#[test]
+fn sources_that_are_mounted_are_served_with_the_packages_of_the_image() {
+    let fixture = shared("rag");
+    let (backend, frontend) = (free_port(), free_port());
+    fixture.write(
+        "drydock.toml",
+        &format!("[target.backend]\ncompose.port = {backend}\n[target.frontend]\ncompose.port = {frontend}\n"),
+    );
+    let arguments = ["backend", "frontend", "--dev", "--mount"];
+    let mut project = Project::write(&fixture, "compose.dev.yaml", &arguments);
+    project.compose(&["up", "--build", "--wait", "--wait-timeout", "120"]);
+    project.answers(frontend, "/", "@vite/client");
+    project.answers(backend, "/", "server up");
+    let first = project.container("backend");
+    // Nobody has to carry anything into the container.
+    fixture.edit("src/frontend/index.html", "</head>", "<meta name=\"edited\"></head>");
+    project.answers(frontend, "/", "edited");
+    fixture.write("src/frontend/public/new.txt", "nobody had it before\n");
+    project.answers(frontend, "/new.txt", "nobody had it before");
+    // What does not see edits is only started again.
+    project.watch();
+    fixture.edit("src/backend/src/app.ts", "server up", "server up again");
+    project.answers(backend, "/", "server up again");
+    assert_eq!(project.container("backend"), first, "no container was made anew: {}", project.said());
+    // What it compiled is beside the sources; of what is installed, nothing is.
+    assert!(fixture.read("src/backend/dist/app.js").contains("server up again"));
+    for folder in ["src/backend/node_modules", "src/frontend/node_modules"] {
+        let entries = fs_err::read_dir(fixture.root().join(folder)).expect("what volumes are mounted on");
+        assert_eq!(entries.count(), 0, "{folder}");
+    }
+    assert!(!fixture.root().join("node_modules").exists());
+}
+
+#[test]
+fn a_mounted_service_uses_what_the_image_built_of_other_packages() {
+    let fixture = shared("chat");
+    let port = free_port();
+    fixture.edit("drydock.toml", "port = 3080", &format!("port = 3080\ncompose.port = {port}"));
+    let project = Project::write(&fixture, "compose.dev.yaml", &["--dev", "--mount"]);
+    project.compose(&["up", "--build", "--wait", "--wait-timeout", "120"]);
+    project.answers(port, "/health", "ok");
+    fixture.edit("api/server/index.js", "no such endpoint", "nothing to see here");
+    project.answers(port, "/api/nowhere", "nothing to see here");
+    assert!(!fixture.root().join("packages/api/dist").exists(), "what the image built is not here");
+}

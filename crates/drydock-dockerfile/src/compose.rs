@@ -198,8 +198,8 @@ impl Compose<'_> {
         folders.chain(kept.into_iter().map(in_image)).map(|volume| literal(&volume)).collect()
     }
 
-    /// What a watcher does about edits: sources that run as they are go into the container; what is built, installed or
-    /// configured makes another image.
+    /// What a watcher does about edits: sources that run as they are go into the container, where they are not mounted, and
+    /// what does not see them is started again; what is built, installed or configured makes another image.
     fn watch(&self, plan: &BuildPlan, dev: &DevStage) -> Vec<Value> {
         let sync = if dev.reloads { "sync" } else { "sync+restart" };
         let mut rules = Vec::new();
@@ -217,9 +217,11 @@ impl Compose<'_> {
                 } else if settings.contains(path) {
                     rebuilt.insert(path.clone());
                 } else {
+                    let ignored = ignored(plan, path, &source.outputs, &settings);
                     if !self.mount {
-                        let ignored = ignored(plan, path, &source.outputs, &settings);
                         rules.push(self.rule(path, sync, Some(in_image(plan, path)), &ignored));
+                    } else if !dev.reloads {
+                        rules.push(self.rule(path, "restart", None, &ignored));
                     }
                     rebuilt.extend(settings);
                 }
