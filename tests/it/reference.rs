@@ -8,10 +8,13 @@
     reason = "files are small, and a panic names the test"
 )]
 
+mod errors;
+mod places;
+mod text;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::support::clean;
@@ -199,102 +202,51 @@ fn the_tables_of_the_configuration_hold_every_key() {
 /// Every code that an error, a warning or a finding can have, with what the code says of it.
 #[test]
 fn the_errors() {
-    let mut codes: BTreeMap<String, String> = BTreeMap::new();
-    let mut files = Vec::new();
-    let crates = drydock_test::repository().join("crates");
-    for entry in crates.read_dir_utf8().expect("a folder") {
-        sources(&entry.expect("an entry").path().join("src"), &mut files);
+    let codes = errors::read();
+    let mut text =
+        "# Errors, warnings and findings\n\n<!-- Written by `cargo xtask docs`; edit the code. -->\n\nEach has a \
+                    code that does not change. `<name>` stands for what differs; where several \
+                    lines say what to do,\nthe one that fits is told.\n"
+            .to_owned();
+    let sections = [
+        ("Errors", "A run ends with them, and with their exit code.", "error", &codes.errors),
+        ("Warnings", "A run goes on.", "warning", &codes.warnings),
+        ("Findings", "What `drydock doctor` says beside errors and warnings.", "doctor", &codes.findings),
+    ];
+    for (title, about, word, entries) in sections {
+        text += &format!("\n## {title}\n\n{about}\n");
+        for (code, entry) in entries {
+            text += &section(code, word, entry);
+        }
     }
-    files.sort();
-    for file in &files {
-        let text = std::fs::read_to_string(file).expect("it is there");
-        errors(&text, &mut codes);
-        said(&text, &mut codes);
-    }
-    assert!(codes.len() > 80 && codes.contains_key("lockfile-missing"), "{}", codes.len());
-    let mut text = "# Errors, warnings and findings\n\n<!-- Written by `cargo xtask docs`; edit the code. -->\n\nEach has a \
-                    code that does not change. What to do about it is said with it.\n\n| code | meaning |\n| --- | --- |\n"
-        .to_owned();
-    for (code, meaning) in codes {
-        text += &format!("| `{code}` | {} |\n", meaning.replace('|', "\\|"));
-    }
+    assert!(codes.errors.len() > 100 && codes.warnings.len() > 30 && codes.findings.len() > 10);
     check("docs/reference/errors.md", &text);
 }
 
-fn sources(folder: &Utf8Path, files: &mut Vec<Utf8PathBuf>) {
-    let Ok(entries) = folder.read_dir_utf8() else { return };
-    for entry in entries {
-        let path = entry.expect("an entry").path().to_owned();
-        if path.is_dir() {
-            sources(&path, files);
-        } else if path.extension() == Some("rs") {
-            files.push(path);
+fn section(code: &str, word: &str, entry: &errors::Entry) -> String {
+    let mut text = format!("\n### `{code}`\n\n");
+    let exits: Vec<String> = entry.exit_codes.iter().map(u8::to_string).collect();
+    if let Some(meaning) = &entry.meaning {
+        text += meaning;
+        if !exits.is_empty() {
+            text += &format!(" Exit code {}.", exits.join(" or "));
         }
+        text += "\n\n";
     }
+    let said: Vec<String> =
+        entry.said.iter().map(|said| told(code, word, said)).filter(|text| !text.is_empty()).collect();
+    if word == "error" && !said.iter().any(|text| text.contains("= help: ")) {
+        // The texts come from what it is made of.
+        assert!(["builder-invalid", "platform-invalid", "template-no-value"].contains(&code), "{code} has no help");
+        text += "What to do is said with it.\n\n";
+    }
+    if said.is_empty() {
+        return text.trim_end().to_owned() + "\n";
+    }
+    text + "```text\n" + &said.join("\n") + "```\n"
 }
 
-/// The variants of error enums: their remark, by the code that `code` gives them.
-fn errors(text: &str, codes: &mut BTreeMap<String, String>) {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let mut in_code = false;
-    for line in &lines {
-        if line.starts_with("fn ") {
-            in_code = line.starts_with("fn code(&self)");
-        }
-        let Some((variants, code)) = line.split_once(" => \"").filter(|_| in_code) else { continue };
-        let Some(code) = code.strip_suffix("\",") else { continue };
-        let Some(variant) = variants.strip_prefix("Self::") else { continue };
-        let variant: String = variant.chars().take_while(char::is_ascii_alphanumeric).collect();
-        let declared = lines.iter().position(|line| {
-            line.strip_prefix(variant.as_str()).is_some_and(|rest| {
-                matches!(rest.trim(), "{" | "," | "(") || rest.starts_with(['(', ' ']) && !rest.contains("=>")
-            })
-        });
-        let Some(declared) = declared else { continue };
-        let remark: Vec<&str> = lines[..declared]
-            .iter()
-            .rev()
-            .take_while(|line| {
-                line.starts_with("///") || line.starts_with("#[") || line.starts_with('"') || line.starts_with(')')
-            })
-            .filter_map(|line| line.strip_prefix("///"))
-            .map(str::trim)
-            .collect();
-        if is_code(code) && !remark.is_empty() {
-            let remark: Vec<&str> = remark.into_iter().rev().collect();
-            codes.entry(code.to_owned()).or_insert_with(|| remark.join(" "));
-        }
-    }
-}
-
-/// Warnings and findings: what is said with their code, as far as it is written down there.
-fn said(text: &str, codes: &mut BTreeMap<String, String>) {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for opening in [
-        "Warning::new(",
-        "Finding::new(Severity::Error, ",
-        "Finding::new(Severity::Warning, ",
-        "Finding::new(Severity::Note, ",
-        "Finding::new(severity, ",
-    ] {
-        for (place, _) in flat.match_indices(opening) {
-            let rest = flat[place + opening.len()..].trim_start();
-            let Some((code, rest)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) else { continue };
-            if !is_code(code) {
-                continue;
-            }
-            let argument = rest.trim_start_matches([',', ' ']).trim_start_matches("format!(").trim_start();
-            let message = match argument.strip_prefix('"') {
-                Some(message) => message.split('"').next(),
-                // The message stands in a variable before it.
-                None => flat[..place].rfind("let message = ").and_then(|at| flat[at..place].split('"').nth(1)),
-            };
-            let message = message.unwrap_or_default().replace("{}", "…").replace(['{', '}'], "");
-            codes.entry(code.to_owned()).or_insert(message);
-        }
-    }
-}
-
-fn is_code(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|other| other.is_ascii_lowercase() || other.is_ascii_digit() || other == '-')
+fn told(code: &str, word: &str, said: &errors::Said) -> String {
+    let messages = said.messages.iter().map(|message| format!("{word}[{code}]: {message}\n"));
+    messages.chain(said.helps.iter().map(|help| format!("  = help: {help}\n"))).collect()
 }

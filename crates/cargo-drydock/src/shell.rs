@@ -195,7 +195,7 @@ pub(crate) fn width() -> usize {
     from_terminal.filter(|width| *width >= 20).unwrap_or(140)
 }
 
-/// What was written could not be.
+/// The standard output takes no more.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write to the standard output")]
 struct OutputError(#[source] io::Error);

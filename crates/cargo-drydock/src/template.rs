@@ -8,7 +8,7 @@ pub(crate) const FIELDS: &[&str] = &["target", "version", "git.sha", "git.short"
 /// A template that cannot be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
-    /// Something unknown in braces.
+    /// A template has something unknown in braces.
     #[error("`{{{name}}}` in {place} means nothing")]
     UnknownField {
         /// What holds it: ``the tag `{targt}` ``.
@@ -16,13 +16,13 @@ pub(crate) enum TemplateError {
         /// What stands in the braces.
         name: String,
     },
-    /// A brace that is not closed.
+    /// A brace of a template is not closed.
     #[error("a brace of {place} is not closed")]
     OpenBrace {
         /// What holds it.
         place: String,
     },
-    /// Nobody knows the value of a field.
+    /// Nobody knows the value of a template's field.
     #[error("`{{{name}}}` in {place} has no value: {reason}")]
     NoValue {
         /// What holds it.

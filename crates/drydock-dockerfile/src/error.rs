@@ -18,7 +18,7 @@ pub enum DockerfileError {
         /// The folder.
         directory: WorkspacePath,
     },
-    /// The name of an environment variable or build argument.
+    /// The name of an environment variable or build argument has characters that a Dockerfile does not take.
     #[error("`{}` in {place} is not the name of a variable", name.escape_debug())]
     Name {
         /// As configured.
@@ -26,7 +26,7 @@ pub enum DockerfileError {
         /// Where: ``the build arguments of target `api` ``.
         place: String,
     },
-    /// The id of a secret.
+    /// The id of a secret has characters that a Dockerfile does not take.
     #[error("`{}` in {place} is not the id of a secret", id.escape_debug())]
     Secret {
         /// As configured.
@@ -34,7 +34,7 @@ pub enum DockerfileError {
         /// Where: ``package `api` ``.
         place: String,
     },
-    /// The reference to an image.
+    /// A stage begins with what is no reference to an image.
     #[error("`{}`, which stage `{stage}` begins with, is not a reference to an image", image.escape_debug())]
     Image {
         /// As configured.

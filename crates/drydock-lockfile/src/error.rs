@@ -8,19 +8,19 @@ use crate::path::WorkspacePath;
 /// Why a lockfile cannot be used, or not for what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LockfileError {
-    /// The file's name is none that a known package manager writes.
+    /// The lockfile's name is none that a known package manager writes.
     #[error("`{path}` is not a lockfile that drydock knows")]
     UnknownFormat {
         /// The file.
         path: WorkspacePath,
     },
-    /// bun's older format, which is not text.
+    /// The lockfile is bun's older format, which is not text.
     #[error("`{path}` is a binary lockfile")]
     Binary {
         /// The file.
         path: WorkspacePath,
     },
-    /// The text does not parse.
+    /// The lockfile does not parse.
     #[error("`{path}` does not parse: {message}")]
     Syntax {
         /// The file.
@@ -32,7 +32,7 @@ pub enum LockfileError {
         /// Where.
         snippet: Box<Snippet>,
     },
-    /// npm 6 or older wrote it: it does not say where packages are placed.
+    /// npm 6 or older wrote the lockfile: it does not say where packages are placed.
     #[error("`{path}` has no `packages`: it was written by npm 6 or older (lockfileVersion {version})")]
     TooOld {
         /// The file.
@@ -42,7 +42,7 @@ pub enum LockfileError {
         /// Where `lockfileVersion` stands.
         snippet: Option<Box<Snippet>>,
     },
-    /// The format's version is not one that drydock knows.
+    /// The version of the lockfile's format is not one that drydock knows.
     #[error("`{path}` has lockfile version {version}, which drydock does not know")]
     UnsupportedVersion {
         /// The file.

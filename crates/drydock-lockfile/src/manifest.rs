@@ -48,7 +48,7 @@ impl DependencyKind {
 /// Why a text is not a manifest.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ManifestError {
-    /// The JSON does not parse.
+    /// The JSON of a package.json does not parse.
     #[error("`{path}` is not valid JSON: {message}")]
     Syntax {
         /// The file.
@@ -58,7 +58,7 @@ pub enum ManifestError {
         /// Where.
         snippet: Box<Snippet>,
     },
-    /// The JSON is not an object.
+    /// The JSON of a package.json is not an object.
     #[error("`{path}` is not a JSON object")]
     NotAnObject {
         /// The file.

@@ -34,7 +34,7 @@ pub enum WorkspaceError {
         /// The name, what is not UTF-8 replaced.
         name: String,
     },
-    /// The disk refuses.
+    /// The disk refuses a file or folder of the workspace.
     #[error("could not read `{path}`")]
     Read {
         /// The file or directory.

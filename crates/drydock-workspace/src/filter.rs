@@ -44,7 +44,7 @@ pub struct Glob {
 /// A text that is no selector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// It does not follow the grammar.
+    /// A filter does not follow the grammar.
     #[error("`{text}` is not a filter: {reason}")]
     Grammar {
         /// The text.

@@ -488,7 +488,7 @@ impl drydock_diagnostics::Diagnose for BuilderError {
     }
 }
 
-/// The disk takes no file of ours.
+/// The disk takes no file of drydock's.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write a file beside the build")]
 struct MetadataError {

@@ -27,7 +27,7 @@ pub(super) enum WriteError {
     /// The folder is not inside the workspace, where the Dockerfile could not copy from it.
     #[error("`{directory}` is not inside the workspace `{root}`")]
     Outside { directory: Utf8PathBuf, root: Utf8PathBuf },
-    /// Someone else's file is in the way.
+    /// A file that drydock did not write is in the way.
     #[error("`{path}` was not written by drydock")]
     Foreign { path: Utf8PathBuf },
     /// The disk refuses.

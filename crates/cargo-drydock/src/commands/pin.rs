@@ -34,7 +34,7 @@ enum PinError {
     /// `--update` names what no stage begins with.
     #[error("no stage begins with an image `{name}`")]
     NotNamed { name: String, closest: Option<String> },
-    /// The file cannot be written.
+    /// The file with the pins cannot be written.
     #[error("could not write `{path}`")]
     Unwritable {
         path: Utf8PathBuf,

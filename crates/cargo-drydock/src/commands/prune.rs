@@ -21,13 +21,13 @@ use crate::shell::Shell;
 /// The folder cannot be written.
 #[derive(Debug, thiserror::Error)]
 enum PruneError {
-    /// Something of the user's may be in it.
+    /// `prune` writes into a new or empty folder alone: something of the user's may be in this one.
     #[error("`{directory}` is not empty")]
     NotEmpty { directory: Utf8PathBuf },
-    /// It would become part of what it is made of.
+    /// What `prune` writes would become part of what it is made of.
     #[error("`{directory}` is the workspace itself, or holds it")]
     AroundWorkspace { directory: Utf8PathBuf },
-    /// The disk refused.
+    /// The disk refused what `prune` was to write.
     #[error(transparent)]
     Disk(#[from] io::Error),
 }

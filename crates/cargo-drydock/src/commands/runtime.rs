@@ -9,7 +9,7 @@ pub(super) fn start() -> Result<Runtime, Failure> {
     Ok(Builder::new_multi_thread().enable_all().build().map_err(|source| RuntimeError { source })?)
 }
 
-/// The system gives no threads.
+/// The system gives no threads to talk to the daemon with.
 #[derive(Debug, thiserror::Error)]
 #[error("could not start the threads that talk to the daemon")]
 struct RuntimeError {

@@ -26,13 +26,13 @@ pub(super) struct Chosen {
 /// Filters that come to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SelectError {
-    /// A name that nothing has.
+    /// A filter names what is neither a package nor a target.
     #[error("no package and no target is called `{name}`")]
     Unknown { name: String, closest: Option<String> },
     /// A name without a scope that packages of several scopes have.
     #[error("several packages are called `{name}`: {}", quoted(packages))]
     Ambiguous { name: String, packages: Vec<String> },
-    /// All of them together leave no target.
+    /// All filters together leave nothing.
     #[error("the filters {filters} leave no target")]
     Empty { filters: String, packages: Vec<String> },
     /// All of them together leave no package.

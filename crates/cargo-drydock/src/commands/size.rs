@@ -20,7 +20,7 @@ use crate::shell::{self, Shell};
 pub(super) use budget::{SizeError, exceeded};
 use measure::measure;
 
-/// There is no such image.
+/// The image whose size is asked for is not in the daemon's store.
 #[derive(Debug, thiserror::Error)]
 #[error("the daemon has no image `{reference}`")]
 struct NoImage {

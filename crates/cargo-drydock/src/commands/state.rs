@@ -37,7 +37,7 @@ pub(super) struct Base {
 /// Why there is nothing to compare with.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BaseError {
-    /// There is no repository.
+    /// What changed is asked for where there is no git repository.
     #[error("`{root}` is not in a git repository, so nothing says what changed")]
     NoRepository { root: String },
     /// Nobody says what to compare with, and there is no usual branch.

@@ -18,7 +18,7 @@ pub(super) enum TagError {
     /// It cannot be filled.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// What comes out is no reference to an image.
+    /// What comes out of a template of `--tag` or `tags` is no reference to an image.
     #[error("`{reference}` is not a reference to an image")]
     Reference { reference: String },
     /// Several images would have one reference.

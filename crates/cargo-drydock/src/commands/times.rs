@@ -15,14 +15,14 @@ pub(super) const FIELD: &str = "drydock.seconds";
 /// A file of times that holds none.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TimesError {
-    /// It cannot be read.
+    /// The file of `--times` cannot be read.
     #[error("the times in `{path}` cannot be read")]
     Unreadable {
         path: Utf8PathBuf,
         #[source]
         source: std::io::Error,
     },
-    /// It is something else.
+    /// The file of `--times` is not one of `--metadata-file`.
     #[error("`{path}` is not what `--metadata-file` writes")]
     Invalid { path: Utf8PathBuf },
 }

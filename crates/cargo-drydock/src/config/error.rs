@@ -6,10 +6,10 @@ use drydock_diagnostics::{Category, Diagnose, Snippet};
 /// A mistake in `drydock.toml` or in a Cargo.toml's `workspace.metadata.drydock`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// The TOML does not parse.
+    /// The TOML of the configuration does not parse.
     #[error("`{path}` is not valid TOML: {message}")]
     Syntax { path: String, message: String, snippet: Box<Snippet> },
-    /// A key that means nothing.
+    /// The configuration has a key that means nothing.
     #[error("unknown key `{key}` in {table}")]
     UnknownKey {
         key: String,
@@ -18,19 +18,19 @@ pub(crate) enum ConfigError {
         known: &'static [&'static str],
         snippet: Box<Snippet>,
     },
-    /// A value of the wrong type.
+    /// The configuration has a value of the wrong type.
     #[error("`{key}` is {found}")]
     Type { key: String, found: String, expected: String, snippet: Box<Snippet> },
-    /// A value of the right type that makes no sense.
+    /// The configuration has a value of the right type that makes no sense.
     #[error("{message}")]
     Value { message: String, help: String, snippet: Box<Snippet> },
-    /// A path that is not inside the workspace.
+    /// The configuration has a path that is not inside the workspace.
     #[error("{message}")]
     Path { message: String, snippet: Box<Snippet> },
-    /// Something that nobody but a person can have written into `drydock.lock`.
+    /// `drydock.lock` does not hold what `drydock pin` writes.
     #[error("{message}")]
     Lock { message: String, help: String, snippet: Box<Snippet> },
-    /// A package that is not in the workspace.
+    /// The configuration names a package that is not in the workspace.
     #[error("there is no package `{name}` in the workspace")]
     UnknownPackage { name: String, closest: Option<String>, snippet: Box<Snippet> },
     /// There are two configurations.
@@ -39,7 +39,7 @@ pub(crate) enum ConfigError {
     /// The file that `--config` names holds no configuration.
     #[error("`{path}` has no table `workspace.metadata.drydock`")]
     NoTable { path: Utf8PathBuf },
-    /// The file cannot be read.
+    /// The configuration cannot be read.
     #[error("could not read the configuration")]
     Read(#[source] std::io::Error),
     /// Cargo does not say where its workspace is.

@@ -27,7 +27,7 @@ enum FixError {
     /// The disk refuses.
     #[error("could not write the configuration")]
     Disk(#[source] io::Error),
-    /// The file is no longer what was read.
+    /// The configuration was edited while `doctor` looked at it.
     #[error("`{file}` does not parse")]
     Syntax { file: Utf8PathBuf },
 }

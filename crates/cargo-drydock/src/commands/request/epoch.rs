@@ -11,10 +11,10 @@ pub(super) const VARIABLE: &str = "SOURCE_DATE_EPOCH";
 /// A time that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::commands) enum EpochError {
-    /// It is no number of seconds.
+    /// `--source-date-epoch` is no number of seconds.
     #[error("`{text}`, which {place} says, is no time")]
     Invalid { text: String, place: &'static str },
-    /// There is no commit to take it from.
+    /// `--source-date-epoch git` finds no commit whose time it could be.
     #[error("there is no commit whose time could be taken: {reason}")]
     NoCommit { reason: String },
 }

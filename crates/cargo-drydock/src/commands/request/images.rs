@@ -18,10 +18,10 @@ pub(in crate::commands) enum CacheError {
     /// It cannot be filled in.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// It does not parse, or something is missing.
+    /// A cache of `--cache-from` or `--cache-to` does not parse, or lacks something.
     #[error("`{text}` is not a cache: {reason}")]
     Invalid { text: String, reason: String, help: String },
-    /// Several targets would overwrite each other's.
+    /// Several targets would overwrite each other's cache.
     #[error("{targets} targets would overwrite each other's cache `{text}`")]
     Shared { text: String, targets: usize },
 }

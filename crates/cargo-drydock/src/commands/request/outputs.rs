@@ -50,13 +50,13 @@ pub(in crate::commands) enum OutputError {
     /// It cannot be filled in.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// It does not parse, or asks for what is not there.
+    /// `--output` does not parse, or asks for what is not there.
     #[error("`--output {text}` cannot be: {reason}")]
     Invalid { text: String, reason: String, help: String },
     /// Several targets would write one place.
     #[error("`--output {text}` would hold {targets} targets in one place")]
     Shared { text: String, targets: usize, dest: String },
-    /// The file that is to be written cannot be.
+    /// The file that `--output` names cannot be written.
     #[error("`{path}` cannot be written: {reason}")]
     Unwritable { path: String, reason: &'static str },
 }

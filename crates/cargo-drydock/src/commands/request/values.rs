@@ -27,7 +27,7 @@ pub(in crate::commands) enum ValueError {
     /// `--provenance` or `--sbom` says something unknown.
     #[error("`{value}` means nothing to `--{option}`")]
     Attestation { option: &'static str, value: String },
-    /// `--platform` names none.
+    /// `--platform` names no platform.
     #[error("`{text}` is not a platform")]
     Platform { text: String, help: String },
 }

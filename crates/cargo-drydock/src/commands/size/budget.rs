@@ -16,7 +16,7 @@ const NAMED: usize = 8;
 /// What is wrong with what an image holds.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::commands) enum SizeError {
-    /// It is bigger than the configuration allows.
+    /// An image is bigger than the configuration allows.
     #[error("the image of target `{target}` has {}, and may have {}", bytes(*size), bytes(*most))]
     TooLarge {
         /// The target.
@@ -28,7 +28,7 @@ pub(in crate::commands) enum SizeError {
         /// Its biggest packages, a line each.
         biggest: Vec<String>,
     },
-    /// It holds packages that production does not need.
+    /// An image holds packages that production does not need.
     #[error("the image of target `{target}` holds {} that production does not need", crate::report::units::count(leaked.len() as u64, "package"))]
     Leaked {
         /// The target.
