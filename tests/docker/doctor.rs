@@ -16,7 +16,8 @@ fn workspace() -> Fixture {
 
 fn codes(document: &str) -> Vec<String> {
     let document: Value = serde_json::from_str(document).expect("a document");
-    let findings = document["findings"].as_array().expect("findings").iter();
+    // How full the disk is, is the machine's business.
+    let findings = document["findings"].as_array().expect("findings").iter().filter(|found| found["check"] != "disk");
     findings.map(|found| format!("{} {}", found["severity"], found["code"]).replace('"', "")).collect()
 }
 

@@ -83,6 +83,28 @@ fn what_git_tracks_is_asked_again() {
     checkout.forgets_after(|tree| drop(git(tree, &["add", "-f", "packages/data-provider/src/a.generated.ts"])));
 }
 
+/// While the index is what it was, git's answer is known, also after one that changed nothing of interest.
+#[test]
+fn git_is_not_asked_again_for_what_its_index_says() {
+    let checkout = Checkout::new();
+    checkout.forgets_after(|_| {});
+    let says_without_git = || {
+        let mut command = drydock(&checkout.fixture, &["plan", "-v", "api"]);
+        command.env("DRYDOCK_CACHE_DIR", checkout.cache.path()).env("PATH", "");
+        let output = command.output().expect("the binary runs");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let said = says_without_git();
+    assert!(said.contains("Unchanged all that the plan was made of"), "{said}");
+
+    drop(git(&checkout.fixture, &["update-index", "--assume-unchanged", "package.json"]));
+    let said = says_without_git();
+    assert!(said.contains("error[git-not-found]"), "the index is another: {said}");
+    checkout.remembers_after(|_| {});
+    let said = says_without_git();
+    assert!(said.contains("Unchanged all that the plan was made of"), "{said}");
+}
+
 /// An edit that leaves size and modification time alone still moves the change time.
 #[cfg(unix)]
 #[test]

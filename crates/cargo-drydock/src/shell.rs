@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use drydock_diagnostics::Warning;
@@ -185,7 +186,9 @@ impl Shell {
 
     /// Writes a line to stderr. When nobody can read what we have to say, there is nobody to tell.
     pub(crate) fn say(&mut self, line: &str) {
-        let _ = writeln!(self.err, "{line}");
+        // In one piece, so that it stands in one piece where others write too.
+        let text = if self.colors_err() { format!("{line}\n") } else { format!("{}\n", strip_str(line)) };
+        let _ = self.err.write_all(text.as_bytes());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::digest_cache::DigestCache;
+use crate::digest_cache::{DigestCache, Look};
 use crate::error::BuildError;
 use crate::event::ContextSummary;
 use crate::listing::{self, Content, Listing, receivers_order};
@@ -18,10 +18,15 @@ impl ListedContext {
     /// parallel.
     ///
     /// `cache` is the folder of the digest cache and the context's name in it, which are a request's
-    /// [`digest_cache`](crate::BuildRequest::digest_cache) and [`shared_key`](crate::BuildRequest::shared_key).
-    pub fn list(context: Vec<ContextEntry>, cache: Option<(&Path, &str)>) -> Result<Self, BuildError> {
+    /// [`digest_cache`](crate::BuildRequest::digest_cache) and [`shared_key`](crate::BuildRequest::shared_key). `seen` gives
+    /// what the caller saw of a file a moment ago, where it did; that is not looked at again.
+    pub fn list(
+        context: Vec<ContextEntry>,
+        cache: Option<(&Path, &str)>,
+        seen: impl Fn(&Path) -> Option<Look> + Sync,
+    ) -> Result<Self, BuildError> {
         let cache = cache.map(|(folder, name)| DigestCache::load(folder, name)).unwrap_or_default();
-        Ok(Self(Arc::new(listing::list(context, &cache)?)))
+        Ok(Self(Arc::new(listing::list(context, &cache, seen)?)))
     }
 
     /// The BLAKE3 digest of a file of the tree, by its path in the context. Generated files, links and folders have none.

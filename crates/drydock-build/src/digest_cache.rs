@@ -29,6 +29,15 @@ const IDENTITY: usize = 5 * 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity([u8; IDENTITY]);
 
+/// What a file looked like when somebody looked at it.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// What was seen, links followed.
+    pub metadata: Metadata,
+    /// When. An earlier time is safe, a later one is not.
+    pub at: SystemTime,
+}
+
 /// A file's digest, and what is needed to remember it.
 #[derive(Debug, Clone, Copy)]
 pub struct Digested {
@@ -56,19 +65,15 @@ impl DigestCache {
         Self { path: Some(path), records }
     }
 
-    /// The digest of the file at `path`, which `metadata` describes, from memory or by reading it.
+    /// The digest of the file at `path`, from memory if it looked then as it did now, else by reading it.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn digest(&self, path: &Path, metadata: &Metadata) -> io::Result<Digested> {
-        self.digest_at(path, metadata, SystemTime::now())
-    }
-
-    fn digest_at(&self, path: &Path, metadata: &Metadata, now: SystemTime) -> io::Result<Digested> {
+    pub fn digest(&self, path: &Path, look: &Look) -> io::Result<Digested> {
         let name = blake3::hash(path.as_os_str().as_encoded_bytes());
         let key = &name.as_bytes()[..KEY];
-        let identity = identity(metadata, now);
+        let identity = identity(&look.metadata, look.at);
         if let (Some(Identity(identity)), Some(record)) = (&identity, self.find(key))
             && record[KEY..KEY + IDENTITY] == *identity
         {
@@ -123,6 +128,18 @@ impl DigestCache {
     }
 }
 
+impl Look {
+    /// Looks at the file at `path`, links followed.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing, or it may not be looked at.
+    pub fn now(path: &Path) -> io::Result<Self> {
+        let at = SystemTime::now();
+        Ok(Self { metadata: fs_err::metadata(path)?, at })
+    }
+}
+
 /// The records of a cache file, if it is whole.
 fn checked(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let head = MAGIC.len() + 32;
@@ -174,7 +191,7 @@ mod tests {
     const LATER: Duration = Duration::from_hours(1);
 
     fn digest(cache: &DigestCache, path: &Path, now: SystemTime) -> Digested {
-        cache.digest_at(path, &fs_err::metadata(path).unwrap(), now).unwrap()
+        cache.digest(path, &Look { at: now, ..Look::now(path).unwrap() }).unwrap()
     }
 
     fn folder_with(content: &str) -> (tempfile::TempDir, PathBuf) {

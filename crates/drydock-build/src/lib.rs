@@ -69,7 +69,7 @@ mod vertex;
 pub use builder::Builder;
 pub use content::ListedContext;
 pub use contents::{ImageContents, LayerContents, LayerEntry, LayerEntryKind, MadeBy};
-pub use digest_cache::{DigestCache, Digested};
+pub use digest_cache::{DigestCache, Digested, Look};
 pub use endpoint::{Address, Endpoint, Environment, TlsFiles};
 pub use engine::{DaemonInfo, DaemonKind, ImageDetails};
 pub use error::{Attempt, BuildError};

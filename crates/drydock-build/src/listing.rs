@@ -10,14 +10,14 @@
 //! lie between 2001 and 2021, so that nothing in a build meets a file from the future.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bollard_buildkit_proto::fsutil::types::Stat;
 use rayon::prelude::*;
 
-use crate::digest_cache::{DigestCache, Digested};
+use crate::digest_cache::{DigestCache, Digested, Look};
 use crate::error::BuildError;
 use crate::event::ContextSummary;
 use crate::request::{ContextContent, ContextEntry};
@@ -60,8 +60,12 @@ pub(crate) enum Content {
     },
 }
 
-/// Lists a context. Reads metadata of all its files, and the files that `cache` does not know.
-pub(crate) fn list(mut entries: Vec<ContextEntry>, cache: &DigestCache) -> Result<Listing, BuildError> {
+/// Lists a context. Reads metadata of all its files at which `seen` did not look, and the files that `cache` does not know.
+pub(crate) fn list(
+    mut entries: Vec<ContextEntry>,
+    cache: &DigestCache,
+    seen: impl Fn(&Path) -> Option<Look> + Sync,
+) -> Result<Listing, BuildError> {
     let begun = Instant::now();
     for entry in &entries {
         check_path(&entry.path)?;
@@ -72,7 +76,7 @@ pub(crate) fn list(mut entries: Vec<ContextEntry>, cache: &DigestCache) -> Resul
     }
     let entries = with_parents(entries)?;
     let listed: Vec<(Listed, Option<Digested>)> =
-        entries.into_par_iter().map(|entry| list_entry(entry, cache)).collect::<Result<_, _>>()?;
+        entries.into_par_iter().map(|entry| list_entry(entry, cache, &seen)).collect::<Result<_, _>>()?;
     cache.store(listed.iter().filter_map(|(_, digested)| digested.as_ref()));
     let mut summary = ContextSummary::default();
     for (entry, digested) in &listed {
@@ -86,7 +90,11 @@ pub(crate) fn list(mut entries: Vec<ContextEntry>, cache: &DigestCache) -> Resul
     Ok(Listing { entries: listed.into_iter().map(|(entry, _)| entry).collect(), summary })
 }
 
-fn list_entry(entry: ContextEntry, cache: &DigestCache) -> Result<(Listed, Option<Digested>), BuildError> {
+fn list_entry(
+    entry: ContextEntry,
+    cache: &DigestCache,
+    seen: &impl Fn(&Path) -> Option<Look>,
+) -> Result<(Listed, Option<Digested>), BuildError> {
     let ContextEntry { path, mode, content } = entry;
     let stat = Stat { path, mode: go_mode(mode), mod_time: nanoseconds(0), ..Stat::default() };
     Ok(match content {
@@ -104,13 +112,13 @@ fn list_entry(entry: ContextEntry, cache: &DigestCache) -> Result<(Listed, Optio
         }
         ContextContent::File(file) => {
             let unreadable = |source| BuildError::UnreadableContext { source };
-            let metadata = fs_err::metadata(&file).map_err(unreadable)?;
-            if !metadata.is_file() {
+            let look = seen(&file).map_or_else(|| Look::now(&file), Ok).map_err(unreadable)?;
+            if !look.metadata.is_file() {
                 let message = format!("`{}` is not a file", file.display());
                 return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, message)));
             }
-            let digested = cache.digest(&file, &metadata).map_err(unreadable)?;
-            let stat = Stat { size: size(metadata.len()), mod_time: content_time(&digested.digest), ..stat };
+            let digested = cache.digest(&file, &look).map_err(unreadable)?;
+            let stat = Stat { size: size(look.metadata.len()), mod_time: content_time(&digested.digest), ..stat };
             (Listed { stat, content: Content::File { path: file, digest: digested.digest } }, Some(digested))
         }
     })
@@ -211,7 +219,7 @@ mod tests {
     }
 
     fn paths(entries: Vec<ContextEntry>) -> Result<Vec<String>, String> {
-        match list(entries, &DigestCache::default()) {
+        match list(entries, &DigestCache::default(), |_| None) {
             Ok(listing) => Ok(listing.entries.into_iter().map(|entry| entry.stat.path).collect()),
             Err(BuildError::InvalidContextPath { path, reason }) => Err(format!("{path}: {reason}")),
             Err(other) => panic!("unexpected {other:?}"),
@@ -231,7 +239,8 @@ mod tests {
     fn an_empty_folder_is_listed_once_with_its_mode() {
         let folder =
             |path: &str| ContextEntry { path: path.to_owned(), mode: 0o700, content: ContextContent::Directory };
-        let listing = list(vec![bytes("a/b", "x"), folder("a"), folder("c")], &DigestCache::default()).unwrap();
+        let listing =
+            list(vec![bytes("a/b", "x"), folder("a"), folder("c")], &DigestCache::default(), |_| None).unwrap();
         let seen: Vec<_> = listing.entries.iter().map(|entry| (entry.stat.path.as_str(), entry.stat.mode)).collect();
         assert_eq!(seen, [("a", GO_DIRECTORY | 0o700), ("a/b", 0o644), ("c", GO_DIRECTORY | 0o700)]);
     }
@@ -253,7 +262,9 @@ mod tests {
 
     #[test]
     fn equal_size_means_no_equal_time() {
-        let time = |content| list(vec![bytes("a", content)], &DigestCache::default()).unwrap().entries[0].stat.mod_time;
+        let time = |content| {
+            list(vec![bytes("a", content)], &DigestCache::default(), |_| None).unwrap().entries[0].stat.mod_time
+        };
         assert_ne!(time("one"), time("two"));
         assert_eq!(time("one"), time("one"));
     }
@@ -264,8 +275,8 @@ mod tests {
         let file = folder.path().join("x");
         fs_err::write(&file, "same").unwrap();
         let entry = ContextEntry { path: "a".to_owned(), mode: 0o644, content: ContextContent::File(file) };
-        let tree = list(vec![entry], &DigestCache::default()).unwrap();
-        let generated = list(vec![bytes("a", "same")], &DigestCache::default()).unwrap();
+        let tree = list(vec![entry], &DigestCache::default(), |_| None).unwrap();
+        let generated = list(vec![bytes("a", "same")], &DigestCache::default(), |_| None).unwrap();
         assert_eq!(tree.entries[0].stat, generated.entries[0].stat);
         assert_eq!((tree.summary.digested, generated.summary.digested), (1, 0));
     }
@@ -279,7 +290,7 @@ mod tests {
         std::os::unix::fs::symlink("späce/dir", &link).unwrap();
         let content = ContextContent::Symlink("späce/dir".to_owned());
         let entry = ContextEntry { path: "a".to_owned(), mode: 0o777, content };
-        let listing = list(vec![entry], &DigestCache::default()).unwrap();
+        let listing = list(vec![entry], &DigestCache::default(), |_| None).unwrap();
         assert_eq!(listing.entries[0].stat.size, size(fs_err::symlink_metadata(&link).unwrap().len()));
         assert_eq!((listing.summary.files, listing.summary.bytes), (0, 0));
     }

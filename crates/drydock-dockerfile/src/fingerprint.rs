@@ -15,6 +15,7 @@ use std::fmt;
 use std::ops::Range;
 
 use drydock_plan::{BuildPlan, ContextContent, ContextFile, ImageRef, StageId, StageKind, TargetName, WorkspacePath};
+use rayon::prelude::*;
 
 use crate::generated::generated_directory;
 use crate::lower::{Dockerfile, lower};
@@ -100,7 +101,7 @@ impl Fingerprints {
     pub fn new(
         plan: &BuildPlan,
         surroundings: &Surroundings<'_>,
-        content: impl FnMut(&ContextFile) -> ContentDigest,
+        content: impl Fn(&ContextFile) -> ContentDigest + Sync,
     ) -> Self {
         Self::of(plan, &lower(plan, &generated_directory()), surroundings, content)
     }
@@ -110,12 +111,12 @@ impl Fingerprints {
         plan: &BuildPlan,
         dockerfile: &Dockerfile,
         surroundings: &Surroundings<'_>,
-        mut content: impl FnMut(&ContextFile) -> ContentDigest,
+        content: impl Fn(&ContextFile) -> ContentDigest + Sync,
     ) -> Self {
         let mut files: Vec<FileDigest> = plan
             .context
-            .iter()
-            .map(|file| FileDigest { path: file.path.clone(), digest: file_digest(file, &mut content) })
+            .par_iter()
+            .map(|file| FileDigest { path: file.path.clone(), digest: file_digest(file, &content) })
             .collect();
         // As plans have them already.
         files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -328,7 +329,7 @@ impl Chain<'_> {
 }
 
 /// Content, kind and executable bits of a file.
-fn file_digest(file: &ContextFile, content: &mut impl FnMut(&ContextFile) -> ContentDigest) -> [u8; 32] {
+fn file_digest(file: &ContextFile, content: &impl Fn(&ContextFile) -> ContentDigest) -> [u8; 32] {
     let mut hasher = Hasher::new();
     hasher.text("executable", if file.executable { "yes" } else { "no" });
     match &file.content {

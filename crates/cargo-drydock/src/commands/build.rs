@@ -1,5 +1,6 @@
 //! `build`: the images of all or the named targets, in parallel, through the daemon.
 
+mod assigned;
 mod daemons;
 mod explain;
 mod fresh;
@@ -15,12 +16,14 @@ use std::time::{Duration, Instant};
 
 use drydock_build::{
     BuildError, BuildOutcome, BuildRequest, Builder, ContextSummary, DaemonKind, Endpoint, Environment, Fleet,
-    ImageDetails, ListedContext, Output, Registries, TargetRequest, TargetResult, Transfer,
+    ImageDetails, ListedContext, Output, Registries, TargetResult, Transfer,
 };
 use drydock_diagnostics::{Diagnose as _, Warning};
-use drydock_plan::{BuildPlan, TargetName};
+use drydock_plan::BuildPlan;
 use futures_util::future::join_all;
+use tokio::task::JoinHandle;
 
+use self::assigned::Assigned;
 use self::daemons::Calls;
 pub(super) use self::daemons::Daemons;
 use self::explain::Prediction;
@@ -28,6 +31,7 @@ use self::fresh::{Found, Search};
 use self::past::Past;
 use self::publish::{Publication, Published};
 use self::watch::{Abandoned, Watch};
+use super::digests;
 use super::load::{Loaded, load};
 use super::request::{self, Images, Prepared, Wish};
 use super::select;
@@ -53,7 +57,10 @@ pub(super) fn run(args: &BuildArgs, global: &GlobalArgs, shell: &mut Shell) -> R
     let (stages, files) = (plan.stages.len() as u64, plan.context.len() as u64);
     let (stages, files) = (units::count(stages, "stage"), units::count(files, "file"));
     shell.verbose("Planned", format!("{stages} of {files}, in {}", units::fine_duration(begun.elapsed())));
-    execute(args, &loaded, &plan, chosen.reasons, daemons, begun, shell)
+    let result = execute(args, &loaded, &plan, chosen.reasons, daemons, begun, shell);
+    // Thousands of files take time to be taken apart, for which nobody should wait at the end.
+    drop(std::thread::Builder::new().spawn(move || drop((plan, loaded))));
+    result
 }
 
 /// Builds the targets of a plan, whatever they are.
@@ -68,10 +75,12 @@ pub(super) fn execute(
 ) -> Result<(), Failure> {
     let progress = args.progress.unwrap_or_else(progress_from_environment);
     shell.set_json_diagnostics(progress == ProgressMode::Rawjson);
+    let Daemons { runtime, calls } = daemons;
+    let listing = runtime.spawn_blocking(digests::listing(loaded, plan));
     let prepared = request::prepare(loaded, plan, args, progress, shell)?;
     let prepared = Prepared { reasons, ..prepared };
-    let Daemons { runtime, calls } = daemons;
-    let result = runtime.block_on(drive(args, (plan, loaded), progress, (prepared, calls), begun, shell));
+    let work = Work { args, loaded, plan, progress, begun };
+    let result = runtime.block_on(drive(work, prepared, Begun { calls, listing }, shell));
     // After a second Ctrl-C nothing is waited for.
     runtime.shutdown_background();
     result
@@ -85,18 +94,30 @@ fn nothing(args: &BuildArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn drive(
-    args: &BuildArgs,
-    (plan, loaded): (&BuildPlan, &Loaded),
+/// What is built.
+#[derive(Clone, Copy)]
+struct Work<'w> {
+    args: &'w BuildArgs,
+    loaded: &'w Loaded,
+    plan: &'w BuildPlan,
     progress: ProgressMode,
-    (mut prepared, calls): (Prepared, Calls),
     begun: Instant,
-    shell: &mut Shell,
-) -> Result<(), Failure> {
+}
+
+/// What goes on already.
+struct Begun {
+    /// The daemons are called.
+    calls: Calls,
+    /// The context is listed.
+    listing: JoinHandle<Result<ListedContext, BuildError>>,
+}
+
+async fn drive(work: Work<'_>, prepared: Prepared, started: Begun, shell: &mut Shell) -> Result<(), Failure> {
+    let Work { args, plan, progress, begun, .. } = work;
     let clock = Clock::new(&prepared.specs);
     let reporter = begin(progress, &prepared, shell);
     let mut watch = Watch::new(reporter, clock, shell);
-    let result = build(args, (plan, loaded), &mut prepared, calls, &mut watch).await;
+    let result = build(work, &prepared, started, &mut watch).await;
     watch.finish();
     let Watch { interrupted, clock, shell, .. } = watch;
     let Done { outcome, built, published, why, explained, times } = match result {
@@ -185,20 +206,10 @@ impl From<BuildError> for Ended {
 }
 
 /// Builds the targets and publishes their images.
-async fn build(
-    args: &BuildArgs,
-    (plan, loaded): (&BuildPlan, &Loaded),
-    prepared: &mut Prepared,
-    calls: Calls,
-    watch: &mut Watch<'_>,
-) -> Result<Done, Ended> {
-    let (addresses, fleet) = calls.answered().map_err(Ended::Failed)?;
+async fn build(work: Work<'_>, prepared: &Prepared, started: Begun, watch: &mut Watch<'_>) -> Result<Done, Ended> {
+    let Work { args, plan, .. } = work;
+    let (addresses, fleet) = started.calls.answered().map_err(Ended::Failed)?;
     watch.begins("Waiting", &format!("for the daemon at {}", addresses.join(", ")));
-    let content = tokio::task::spawn_blocking({
-        let (context, folder) = (std::mem::take(&mut prepared.request.context), prepared.request.digest_cache.clone());
-        let key = prepared.request.shared_key.clone();
-        move || ListedContext::list(context, folder.as_deref().map(|folder| (folder, key.as_str())))
-    });
     let fleet = watch.idly(fleet).await??;
     for builder in fleet.builders() {
         let info = builder.info();
@@ -208,40 +219,33 @@ async fn build(
     watch.shell.warn_all(&nowhere(&prepared.wish, &fleet));
     watch.shell.warn_all(&keeps_times(args, &prepared.wish, &fleet));
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
-    let content = watch.idly(content).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let content =
+        watch.idly(started.listing).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     watch.shell.verbose("Listed", listed(content.summary()));
     let mut request = prepared.request.clone();
     let mut requests = each_asked(&request, &fleet, &prepared.wish, folder.path());
     // Labels are made of what was listed, so that it is also what is built.
     request.listed = Some(content.clone());
     let registries = Registries::of(fleet.builders());
-    let search = Search { fleet: &fleet, registries: &registries, plan, content: &content, wish: &prepared.wish };
+    let search = Search {
+        fleet: &fleet,
+        registries: &registries,
+        plan,
+        dockerfile: &prepared.dockerfile,
+        content: &content,
+        wish: &prepared.wish,
+    };
     let (known, warning) = watch.idly(search.label(&mut requests)).await??;
     watch.shell.warn_all(&warning);
     let found = if args.force { BTreeMap::new() } else { watch.idly(search.find(&requests)).await?? };
-    let is_found = |target: &TargetRequest| found.contains_key(target.name.as_str());
     let cache = request::cache_folder();
     let estimates = times::remembered(cache.as_deref(), &request.shared_key);
-    let all = std::mem::take(&mut request.targets);
-    request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
-    let mut solve_places = fleet.places(&request, &estimates).into_iter();
-    let places: Vec<usize> = all
-        .iter()
-        .map(|target| match found.get(target.name.as_str()) {
-            Some(found) => found.stored.as_ref().map_or(0, |(place, _)| *place),
-            None => solve_places.next().expect("each target has a place"),
-        })
-        .collect();
-    let all: Vec<TargetRequest> =
-        places.iter().enumerate().map(|(index, place)| requests[*place].targets[index].clone()).collect();
-    request.targets = all.iter().filter(|target| !is_found(target)).cloned().collect();
-    let wanted = (0..all.len()).filter(|index| !is_found(&all[*index]));
+    let assigned = Assigned::new(&fleet, &requests, &known, &found, &estimates);
+    request.targets = assigned.unbuilt();
     let past = |address: String| Past::open(cache.as_deref(), &request.shared_key, &address);
     let mut pasts: Vec<Past> = addresses.into_iter().map(past).collect();
-    let fingerprints = |index: usize| &*known[places[index]][all[index].name.as_str()];
-    let planned: Vec<_> = wanted.map(|index| (&all[index].name, fingerprints(index), &pasts[places[index]])).collect();
-    let prediction =
-        (args.explain || args.image.summary.is_some() || watch.shell.is_json()).then(|| Prediction::new(&planned));
+    let prediction = (args.explain || args.image.summary.is_some() || watch.shell.is_json())
+        .then(|| Prediction::new(&assigned.planned(&pasts)));
     let mut outcome = if request.targets.is_empty() {
         BuildOutcome { targets: Vec::new(), context: ContextSummary::default(), transfer: Transfer::default() }
     } else {
@@ -250,27 +254,14 @@ async fn build(
         watch.patiently(work).await??.outcome
     };
     let solved = std::mem::take(&mut outcome.targets);
-    for (place, past) in pasts.iter_mut().enumerate() {
-        let built = solved.iter().filter(|target| matches!(target.result, TargetResult::Built(_)));
-        let here = built.filter_map(|target| {
-            let index = all.iter().position(|other| other.name == target.target)?;
-            (places[index] == place).then(|| (TargetName::new(target.target.as_str()), fingerprints(index)))
-        });
-        past.remember(&here.collect::<Vec<_>>());
-    }
+    assigned.remember(&solved, &mut pasts);
     if solved.iter().all(|target| matches!(target.result, TargetResult::Built(_))) {
         times::remember(cache.as_deref(), &request.shared_key, &watch.clock.times());
     }
-    let mut solved = solved.into_iter();
-    outcome.targets = all
-        .iter()
-        .filter_map(|target| match found.get(target.name.as_str()) {
-            Some(found) => Some(found.outcome(target)),
-            None => solved.next(),
-        })
-        .collect();
-    request.targets = all;
-    keep_budgets((plan, loaded), &fleet, &places, &outcome, watch).await?;
+    outcome.targets = assigned.outcomes(solved);
+    let Assigned { targets, places, .. } = assigned;
+    request.targets = targets;
+    keep_budgets(work, &fleet, &places, &outcome, watch).await?;
     let publication = Publication {
         fleet: &fleet,
         registries: &registries,
@@ -308,7 +299,7 @@ fn listed(summary: ContextSummary) -> String {
 
 /// Fails when an image is bigger than it may be.
 async fn keep_budgets(
-    (plan, loaded): (&BuildPlan, &Loaded),
+    Work { loaded, plan, .. }: Work<'_>,
     fleet: &Fleet,
     places: &[usize],
     outcome: &BuildOutcome,

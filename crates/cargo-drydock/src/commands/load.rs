@@ -1,10 +1,12 @@
 //! The first steps of every command: the root, the configuration, the workspace, its graph.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use drydock_build::Look;
 use drydock_diagnostics::{Category, Diagnose};
-use drydock_lockfile::PackageName;
+use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_plan::BuildPlan;
 use drydock_workspace::{DiskTree, EdgeKind, ExtraEdge, Package, PackageGraph, Recorder, Tree, Workspace, find_root};
 
@@ -24,7 +26,9 @@ pub(super) struct Loaded {
     pub(super) workspace: Arc<Workspace>,
     /// Its graph, with the edges that the configuration adds.
     pub(super) graph: PackageGraph,
-    /// The tree they were read from.
+    /// The files below the root.
+    pub(super) disk: Arc<DiskTree>,
+    /// The same, through which the workspace was read.
     pub(super) recorder: Arc<Recorder>,
 }
 
@@ -53,9 +57,10 @@ pub(super) fn load_silently(args: &GlobalArgs) -> Result<Loaded, Failure> {
     let start = start(args)?;
     let root = find_root(&start)?;
     let config = Config::load(&root, args.config.as_deref()).map_err(Failure::all)?;
-    let recorder = Arc::new(Recorder::new(Arc::new(DiskTree::new(root.as_path()))));
+    let disk = Arc::new(DiskTree::new(root.as_path()));
+    let recorder = Arc::new(Recorder::new(Arc::clone(&disk) as Arc<dyn Tree>));
     let (workspace, graph) = read(Arc::clone(&recorder) as Arc<dyn Tree>, &config)?;
-    Ok(Loaded { root, config, workspace: Arc::new(workspace), graph, recorder })
+    Ok(Loaded { root, config, workspace: Arc::new(workspace), graph, disk, recorder })
 }
 
 /// The workspace of a tree and its graph, with what the configuration says of its packages.
@@ -95,6 +100,16 @@ impl Loaded {
         };
         shell.warn_all(&plan.warnings);
         Ok(plan)
+    }
+
+    /// What planning saw of files below the root, by their paths on disk.
+    pub(super) fn seen(&self) -> impl Fn(&Path) -> Option<Look> + Send + Sync + use<> {
+        let disk = Arc::clone(&self.disk);
+        move |path| {
+            let path = Utf8Path::from_path(path)?.strip_prefix(disk.root()).ok()?;
+            let metadata = disk.metadata(&WorkspacePath::new(path.as_str()).ok()?).ok()??;
+            Some(Look { metadata, at: disk.since() })
+        }
     }
 
     /// The packages in build order.

@@ -7,15 +7,13 @@
 //!
 //! Plans are kept in the user's cache folder, one for each checkout and selection.
 
-use std::fs::Metadata;
-use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use camino::Utf8Path;
-use drydock_build::DigestCache;
+use camino::{Utf8Path, Utf8PathBuf};
+use drydock_build::{DigestCache, Look};
 use drydock_plan::{BuildPlan, WorkspacePath};
-use drydock_workspace::{Asked, EntryKind, Tracked, TreeEntry};
+use drydock_workspace::{Asked, EntryKind, Tracked, Tree as _, TreeEntry};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -29,11 +27,16 @@ pub(super) struct Memory<'l> {
     file: PathBuf,
     /// This program, the settings and the selection.
     key: Digest,
+    /// What git's index held at the beginning, from which git answers.
+    index: Option<Digest>,
 }
 
 type Digest = [u8; 32];
 
 /// What a tree answered while a plan was made, as far as a digest tells.
+///
+/// What git says of a file counts only where the tree's own ignore files name it, and those are among the contents. So git
+/// need not be asked while its index is the same.
 #[derive(Serialize, Deserialize)]
 struct Basis {
     contents: Vec<(WorkspacePath, Option<Digest>)>,
@@ -42,12 +45,17 @@ struct Basis {
     tracked: Option<Digest>,
 }
 
+/// What a file of ours begins with: the digest of all behind it, the key, and the index (zeros where there was none to
+/// read), so that a new index can be written without knowing the rest.
+const HEAD: usize = 3 * blake3::OUT_LEN;
+
 impl<'l> Memory<'l> {
     /// Where the plan of these targets is kept. `None` where plans cannot be: without a cache folder, and where the root
     /// is no repository itself, because ignore files above it count there, which are no part of the tree.
     pub(super) fn of(loaded: &'l Loaded, targets: &[String]) -> Option<Self> {
         let folder = request::cache_folder()?.join("plans");
-        if !loaded.root.join(".git").exists() {
+        let git = loaded.root.join(".git");
+        if !git.exists() {
             return None;
         }
         let place = blake3::hash(format!("{:?}", (&loaded.root, targets)).as_bytes());
@@ -55,29 +63,35 @@ impl<'l> Memory<'l> {
         let made = program.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let program = (env!("CARGO_PKG_VERSION"), program.len(), made);
         let key = blake3::hash(format!("{:?}", (program, targets, &loaded.config.settings)).as_bytes());
-        Some(Self { loaded, file: folder.join(&place.to_hex()[..32]), key: key.into() })
+        let index = index_of(&git).and_then(|index| digest_of(&index));
+        Some(Self { loaded, file: folder.join(&place.to_hex()[..32]), key: key.into(), index })
     }
 
     /// The plan that was kept, if the tree still answers as it did when the plan was made.
     pub(super) fn recall(&self) -> Option<BuildPlan> {
         let kept = fs_err::read(&self.file).ok()?;
-        std::thread::scope(|scope| {
-            // Git is another process, which takes its time.
-            let tracked = scope.spawn(|| self.loaded.recorder.tree().tracked().ok().map(|now| of_tracked(&now)));
-            self.recall_from(&kept, || tracked.join().ok().flatten())
-        })
-    }
-
-    /// The plan that these bytes are. `tracked` waits for what git tracks.
-    fn recall_from(&self, kept: &[u8], tracked: impl FnOnce() -> Option<Digest>) -> Option<BuildPlan> {
-        let (sum, body) = kept.split_at_checked(blake3::OUT_LEN)?;
-        let (key, body) = body.split_at_checked(blake3::OUT_LEN)?;
-        if key != self.key || blake3::hash(body).as_bytes() != sum {
+        let (sum, rest) = kept.split_at_checked(blake3::OUT_LEN)?;
+        let (key, index) = kept.get(blake3::OUT_LEN..HEAD)?.split_at(blake3::OUT_LEN);
+        if key != self.key || blake3::hash(rest).as_bytes() != sum {
             return None;
         }
-        let (basis, plan) = postcard::take_from_bytes::<Basis>(body).ok()?;
-        let (holds, plan) = rayon::join(|| self.holds(&basis), || postcard::from_bytes(plan).ok());
-        plan.filter(|_| holds && basis.tracked.is_none_or(|digest| tracked() == Some(digest)))
+        let same_index = self.index.is_some_and(|now| now == index);
+        let (basis, plan) = postcard::take_from_bytes::<Basis>(&kept[HEAD..]).ok()?;
+        let plan = std::thread::scope(|scope| {
+            // Git is another process, which takes its time.
+            let wanted = basis.tracked.filter(|_| !same_index);
+            let tracked = wanted.map(|then| {
+                let now = move || self.loaded.disk.tracked().is_ok_and(|now| of_tracked(&now) == then);
+                scope.spawn(now)
+            });
+            let (holds, plan) = rayon::join(|| self.holds(&basis), || postcard::from_bytes(plan).ok());
+            let tracked = tracked.is_none_or(|answer| answer.join().unwrap_or(false));
+            plan.filter(|_| holds && tracked)
+        })?;
+        if !same_index && self.index.is_some() {
+            self.write(&kept[HEAD..]);
+        }
+        Some(plan)
     }
 
     /// Keeps a plan. That it cannot be written is nobody's trouble: the next run is slower, that is all.
@@ -86,19 +100,26 @@ impl<'l> Memory<'l> {
         if asked.failed || !asked.names.is_empty() {
             return;
         }
-        let kept = || -> Option<Vec<u8>> {
-            let mut body = postcard::to_extend(&Basis::of(&asked), Vec::new()).ok()?;
-            body = postcard::to_extend(plan, body).ok()?;
-            Some([&blake3::hash(&body).as_bytes()[..], &self.key, &body].concat())
-        };
-        if let (Some(folder), Some(kept)) = (self.file.parent(), kept()) {
+        let body = postcard::to_extend(&Basis::of(&asked), Vec::new());
+        if let Ok(body) = body.and_then(|body| postcard::to_extend(plan, body)) {
+            self.write(&body);
+        }
+    }
+
+    /// Writes basis and plan, with the index that git answered from if it is known which that was.
+    fn write(&self, body: &[u8]) {
+        let git = self.loaded.root.join(".git");
+        let index = index_of(&git).and_then(|index| digest_of(&index)).filter(|now| self.index == Some(*now));
+        let rest = [&self.key[..], &index.unwrap_or_default(), body].concat();
+        let kept = [&blake3::hash(&rest).as_bytes()[..], &rest].concat();
+        if let Some(folder) = self.file.parent() {
             drop(fs_err::create_dir_all(folder).and_then(|()| replace(&self.file, kept)));
         }
     }
 
     /// Whether the tree answers as it did; git aside.
     fn holds(&self, basis: &Basis) -> bool {
-        let tree = self.loaded.recorder.tree();
+        let tree = &*self.loaded.disk;
         let lists = || {
             let same = |(path, digest): &(_, _)| tree.list(path).is_ok_and(|now| *digest == of_list(&now));
             basis.lists.par_iter().all(same)
@@ -115,16 +136,15 @@ impl<'l> Memory<'l> {
     fn contents_hold(&self, contents: &[(WorkspacePath, Option<Digest>)]) -> bool {
         let name = self.file.to_string_lossy();
         let cache = request::digest_cache().map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
-        let digests = contents.par_iter().map(|(path, digest)| {
-            let at = self.loaded.root.join(path.as_str());
-            match (file(&at), digest) {
-                (Ok(None), None) => Some(None),
-                (Ok(Some(metadata)), Some(digest)) => {
-                    let now = cache.digest(at.as_std_path(), &metadata).ok()?;
-                    (now.digest == *digest).then_some(Some(now))
-                }
-                _ => None,
+        let disk = &*self.loaded.disk;
+        let digests = contents.par_iter().map(|(path, digest)| match (disk.metadata(path), digest) {
+            (Ok(None), None) => Some(None),
+            (Ok(Some(metadata)), Some(digest)) => {
+                let at = self.loaded.root.join(path.as_str());
+                let now = cache.digest(at.as_std_path(), &Look { metadata, at: disk.since() }).ok()?;
+                (now.digest == *digest).then_some(Some(now))
             }
+            _ => None,
         });
         let Some(digests) = digests.collect::<Option<Vec<_>>>() else { return false };
         cache.store(digests.iter().flatten());
@@ -147,13 +167,24 @@ impl Basis {
     }
 }
 
-/// The file at a path, links followed; `None` when there is none, or a folder.
-fn file(path: &Utf8Path) -> io::Result<Option<Metadata>> {
-    match fs_err::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata).filter(|metadata| !metadata.is_dir())),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
+/// Where the index of a repository is, `git` being the folder or file of that name at its top. `None` where that does not
+/// say it.
+fn index_of(git: &Utf8Path) -> Option<Utf8PathBuf> {
+    // Git takes another one then, as in hooks.
+    if std::env::var_os("GIT_INDEX_FILE").is_some() {
+        return None;
     }
+    if git.is_dir() {
+        return Some(git.join("index"));
+    }
+    // In a linked work tree and in a submodule it is a file that names the folder.
+    let text = fs_err::read_to_string(git).ok()?;
+    let folder = text.strip_prefix("gitdir: ")?.trim_end_matches('\n');
+    Some(git.parent()?.join(folder).join("index"))
+}
+
+fn digest_of(file: &Utf8Path) -> Option<Digest> {
+    Some(blake3::hash(&fs_err::read(file).ok()?).into())
 }
 
 fn of_list(entries: &[TreeEntry]) -> Digest {

@@ -7,13 +7,10 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use drydock_build::{
-    BuildRequest, ContextContent, ContextEntry, Network, NoCache, Pull, Secret, SecretSource, TargetRequest,
-};
+use drydock_build::{BuildRequest, Network, NoCache, Pull, Secret, SecretSource, TargetRequest};
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
-use drydock_dockerfile::{generated_directory, lower, validate};
+use drydock_dockerfile::{Dockerfile, generated_directory, lower, validate};
 use drydock_plan::{BuildPlan, BuildStage, CheckStage, InstallPurpose, Stage, StageKind};
 
 use super::facts::Facts;
@@ -30,7 +27,10 @@ pub(super) use outputs::{Images, Wish};
 
 /// All that a build needs, and what is shown of it.
 pub(super) struct Prepared {
+    /// What is asked for, but for the context: that is listed meanwhile.
     pub(super) request: BuildRequest,
+    /// The Dockerfile that is part of it.
+    pub(super) dockerfile: Dockerfile,
     /// What becomes of the images.
     pub(super) wish: Wish,
     /// The stages, in order.
@@ -115,9 +115,9 @@ pub(super) fn prepare(
     shell.warn_all(&unused_arguments(plan, &build_args));
     let secrets = secrets(loaded, plan, &args.steps.secrets)?;
     shell.warn_all(&unset_variables(plan, &secrets));
-    let dockerfile = lower(plan, &generated_directory()).to_string();
+    let dockerfile = lower(plan, &generated_directory());
+    let text = dockerfile.to_string();
     let request = BuildRequest {
-        context: context(loaded, plan),
         targets: targets(&facts, loaded, plan, args, &tags, outputs, shell)?,
         source_date_epoch: time,
         jobs: args.jobs.unwrap_or_else(default_jobs),
@@ -136,12 +136,12 @@ pub(super) fn prepare(
         raw_status: progress == ProgressMode::Rawjson,
         internal: true,
         digest_cache: digest_cache(),
-        dockerfile: dockerfile.clone(),
+        dockerfile: text.clone(),
         ..BuildRequest::default()
     };
-    let failure_context = FailureContext { dockerfile: dockerfile.into(), stages: origins(plan) };
+    let failure_context = FailureContext { dockerfile: text.into(), stages: origins(plan) };
     let specs = plan.stages.iter().map(spec).collect();
-    Ok(Prepared { request, wish, specs, failure_context, tags, reasons: BTreeMap::new() })
+    Ok(Prepared { request, dockerfile, wish, specs, failure_context, tags, reasons: BTreeMap::new() })
 }
 
 /// The request of each target.
@@ -222,22 +222,6 @@ pub(super) fn shared_key(loaded: &Loaded) -> String {
 /// Where digests of files are remembered.
 pub(super) fn digest_cache() -> Option<PathBuf> {
     cache_folder().map(|folder| folder.join("digests"))
-}
-
-/// What the plan's context holds.
-pub(super) fn context(loaded: &Loaded, plan: &BuildPlan) -> Vec<ContextEntry> {
-    let entries = plan.context.iter().map(|file| ContextEntry {
-        path: file.path.as_str().to_owned(),
-        mode: if file.executable { 0o755 } else { 0o644 },
-        content: match &file.content {
-            drydock_plan::ContextContent::Tree => {
-                ContextContent::File(loaded.root.join(file.path.as_str()).into_std_path_buf())
-            }
-            drydock_plan::ContextContent::Bytes(bytes) => ContextContent::Bytes(Arc::clone(bytes)),
-            drydock_plan::ContextContent::Symlink(target) => ContextContent::Symlink(target.clone()),
-        },
-    });
-    entries.collect()
 }
 
 /// Build arguments that no stage reads.

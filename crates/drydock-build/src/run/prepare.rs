@@ -26,7 +26,7 @@ pub(super) async fn prepare(
     let work = move || {
         let secrets = secrets.into_iter().map(|secret| read_secret(secret, &environment)).collect::<Result<_, _>>()?;
         let cache = folder.as_deref().map(|folder| (folder, name.as_str()));
-        let listed = listed.map_or_else(|| ListedContext::list(entries, cache), Ok)?;
+        let listed = listed.map_or_else(|| ListedContext::list(entries, cache, |_| None), Ok)?;
         Ok((listed, secrets))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))

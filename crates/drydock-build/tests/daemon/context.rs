@@ -109,7 +109,7 @@ async fn a_file_that_is_not_what_the_caller_read_is_named() {
     let build = async |content: &str, read: &str| {
         let mut request = bench.request("FROM BASE AS x\nCOPY . /x/\nRUN echo NONCE\n", &["x"]);
         fs_err::write(&path, read).unwrap();
-        let listed = ListedContext::list(vec![file("a", &path), generated("b", "any")], None).unwrap();
+        let listed = ListedContext::list(vec![file("a", &path), generated("b", "any")], None, |_| None).unwrap();
         assert_eq!(listed.digest("a"), Some(*blake3::hash(read.as_bytes()).as_bytes()));
         assert_eq!((listed.digest("b"), listed.digest("c")), (None, None));
         fs_err::write(&path, content).unwrap();

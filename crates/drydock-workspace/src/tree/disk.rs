@@ -1,8 +1,10 @@
 //! A tree on this machine's disk.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use drydock_lockfile::WorkspacePath;
@@ -22,13 +24,22 @@ const REMEMBERED: usize = 64 * 1024;
 /// lived caller makes a new tree to see changes.
 pub struct DiskTree {
     root: Utf8PathBuf,
+    since: SystemTime,
     /// Directories that are reached without a link, so that reading ten thousand manifests does not check their common
     /// ancestors ten thousand times.
     real: RwLock<FxHashSet<WorkspacePath>>,
     kinds: Known<Option<EntryKind>>,
-    listings: Known<Arc<[TreeEntry]>>,
+    listings: Known<Arc<Listing>>,
     contents: Known<Option<Arc<[u8]>>>,
     tracked: Mutex<Option<Tracked>>,
+}
+
+/// What a directory holds.
+#[derive(Default)]
+struct Listing {
+    entries: Arc<[TreeEntry]>,
+    /// What each entry looked like. Directories were not looked at.
+    looks: Vec<Option<Metadata>>,
 }
 
 const HELD: &str = "nothing panics while the lock is held";
@@ -41,6 +52,7 @@ impl DiskTree {
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
         Self {
             root: root.into(),
+            since: SystemTime::now(),
             real: RwLock::default(),
             kinds: Known::new(),
             listings: Known::new(),
@@ -54,6 +66,35 @@ impl DiskTree {
         &self.root
     }
 
+    /// The time before which nothing was looked at.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// What the file at `path`, links followed, looked like when its directory was listed, or looks like now where that
+    /// was not; `None` when there is no such file or it is a directory. At the earliest it was looked at when the tree was
+    /// [made](Self::since).
+    ///
+    /// # Errors
+    ///
+    /// When the path leaves the workspace, or the disk does not answer.
+    pub fn metadata(&self, path: &WorkspacePath) -> Result<Option<Metadata>, WorkspaceError> {
+        let Some(resolved) = self.resolve(path, true)? else { return Ok(None) };
+        let parent = resolved.parent().unwrap_or_default();
+        let listed = self
+            .listings
+            .with(&parent, |listing| listing.place(resolved.file_name()).map(|place| listing.looks[place].clone()));
+        match listed {
+            // The links are followed: what was not looked at is a directory.
+            Some(look) => Ok(look.flatten()),
+            None => match fs_err::metadata(self.at(&resolved)) {
+                Ok(metadata) => Ok(Some(metadata).filter(|metadata| !metadata.is_dir())),
+                Err(error) if absent(&error) => Ok(None),
+                Err(error) => Err(WorkspaceError::read(path, error)),
+            },
+        }
+    }
+
     fn at(&self, path: &WorkspacePath) -> Utf8PathBuf {
         if path.is_root() { self.root.clone() } else { self.root.join(path.as_str()) }
     }
@@ -64,10 +105,9 @@ impl DiskTree {
             return Ok(Some(EntryKind::Directory));
         }
         let parent = at.parent().unwrap_or_default();
-        let listed = self.listings.with(&parent, |entries| {
-            let place = entries.binary_search_by(|entry| entry.name.as_str().cmp(at.file_name())).ok();
-            place.map(|place| entries[place].kind.clone())
-        });
+        let listed = self
+            .listings
+            .with(&parent, |listing| listing.place(at.file_name()).map(|place| listing.entries[place].kind.clone()));
         if let Some(kind) = listed {
             return Ok(kind);
         }
@@ -116,7 +156,7 @@ impl DiskTree {
         if cfg!(windows) { Ok(target.replace('\\', "/")) } else { Ok(target) }
     }
 
-    fn list_anew(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
+    fn list_anew(&self, directory: &WorkspacePath) -> Result<Arc<Listing>, WorkspaceError> {
         let Some(resolved) = self.resolve(directory, true)? else { return Ok(Arc::default()) };
         let entries = match fs_err::read_dir(self.at(&resolved)) {
             Ok(entries) => entries,
@@ -130,24 +170,23 @@ impl DiskTree {
                 directory: directory.clone(),
                 name: name.to_string_lossy().into_owned(),
             })?;
-            let at = resolved
-                .join(&name)
-                .map_err(|_| WorkspaceError::NotUtf8 { directory: directory.clone(), name: name.clone() })?;
+            let at = resolved.child(&name).expect("what the disk lists are names");
             let file_type = entry.file_type().map_err(|error| WorkspaceError::read(&at, error))?;
-            let kind = if file_type.is_dir() {
-                EntryKind::Directory
+            let (kind, look) = if file_type.is_dir() {
+                (EntryKind::Directory, None)
             } else {
                 match entry.metadata() {
-                    Ok(metadata) => self.entry_kind(&at, &metadata)?,
+                    Ok(metadata) => (self.entry_kind(&at, &metadata)?, Some(metadata)),
                     // Gone between listing and looking: as if it had never been listed.
                     Err(error) if absent(&error) => continue,
                     Err(error) => return Err(WorkspaceError::read(&at, error)),
                 }
             };
-            listed.push(TreeEntry { name, kind });
+            listed.push((TreeEntry { name, kind }, look));
         }
-        listed.sort();
-        Ok(listed.into())
+        listed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let (entries, looks): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+        Ok(Arc::new(Listing { entries: entries.into(), looks }))
     }
 
     fn entry_kind(&self, at: &WorkspacePath, metadata: &std::fs::Metadata) -> Result<EntryKind, WorkspaceError> {
@@ -179,7 +218,8 @@ impl Tree for DiskTree {
     }
 
     fn list(&self, directory: &WorkspacePath) -> Result<Arc<[TreeEntry]>, WorkspaceError> {
-        self.listings.get_or(directory, || self.list_anew(directory))
+        let listing = self.listings.get_or(directory, || self.list_anew(directory))?;
+        Ok(Arc::clone(&listing.entries))
     }
 
     fn kind(&self, path: &WorkspacePath) -> Result<Option<EntryKind>, WorkspaceError> {
@@ -206,6 +246,13 @@ impl Tree for DiskTree {
 impl fmt::Debug for DiskTree {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("DiskTree").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Listing {
+    /// The place of the entry of this name.
+    fn place(&self, name: &str) -> Option<usize> {
+        self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()
     }
 }
 

@@ -11,7 +11,7 @@ use drydock_build::{
     Pull, Registries, RemoteImage, TargetOutcome, TargetRequest, TargetResult,
 };
 use drydock_diagnostics::Warning;
-use drydock_dockerfile::{Fingerprints, Surroundings, base_images};
+use drydock_dockerfile::{Dockerfile, Fingerprints, Surroundings, base_images};
 use drydock_plan::{BuildPlan, ImageRef, TargetName};
 use futures_util::future::join_all;
 
@@ -27,6 +27,8 @@ pub(super) struct Search<'s> {
     pub(super) fleet: &'s Fleet,
     pub(super) registries: &'s Registries,
     pub(super) plan: &'s BuildPlan,
+    /// What the plan was lowered to.
+    pub(super) dockerfile: &'s Dockerfile,
     /// What the files of the plan hold.
     pub(super) content: &'s ListedContext,
     pub(super) wish: &'s Wish,
@@ -78,7 +80,7 @@ impl Search<'_> {
                 let fingerprints = of_platform.entry(platform.clone()).or_insert_with(|| {
                     let arguments = Some(&target.build_args);
                     let surroundings = Surroundings { arguments, platform: Some(&platform), bases: Some(&bases) };
-                    Arc::new(Fingerprints::new(self.plan, &surroundings, |file| {
+                    Arc::new(Fingerprints::of(self.plan, self.dockerfile, &surroundings, |file| {
                         self.content.digest(file.path.as_str()).expect("every file of the plan was listed")
                     }))
                 });
