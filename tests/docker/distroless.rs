@@ -1,10 +1,13 @@
 //! Services in an image that has Node, the libraries it needs, and nothing else.
 
+use std::time::{Duration, Instant};
+
 use drydock_test::Fixture;
 use serde_json::{Value, json};
 
 use crate::docker::{Container, Images, config, docker};
 use crate::drydock::{Build, nonce, run};
+use crate::kinds::KEPT_WITHIN;
 use crate::service::{WITH_HANDLER, services};
 
 /// Tells who it is and what it may do.
@@ -69,6 +72,34 @@ fn services_and_commands_run_where_there_is_no_shell() {
 
     let said = docker(&["run", "--rm", "--workdir", "/etc", build.image("tool"), "a", "b c"]);
     assert_eq!(said, "a+b c /etc\n");
+}
+
+/// Nothing is installed for them: what they need is in what their build wrote.
+#[test]
+fn servers_that_their_build_packs_run_where_there_is_no_shell() {
+    let (_image, image) = stand_in();
+    let fixture = Fixture::example("kinds");
+    fixture.write("drydock.toml", &format!("[target.next]\nimage = \"{image}\"\n[target.nuxt]\nimage = \"{image}\"\n"));
+    let build = Build::of(&fixture, &["next", "nuxt"]);
+    for (target, command) in [("next", json!(["server.js"])), ("nuxt", json!([".output/server/index.mjs"]))] {
+        let mut container = Container::start(build.image(target), 3000);
+        let tide: Value = serde_json::from_str(&container.ready("/tides/6").body).expect("JSON");
+        assert_eq!(tide["word"], "low water", "{target}");
+        assert!(container.get("/").body.contains("falling"), "{target}");
+        let settings = config(build.image(target));
+        assert_eq!(settings["Entrypoint"], json!(["tini", "--", "/nodejs/bin/node"]), "{target}");
+        assert_eq!((&settings["Cmd"], &settings["User"]), (&command, &json!("65532:65532")), "{target}");
+        if target == "next" {
+            // It keeps what it makes again.
+            let (first, begun) = (container.get("/now").body, Instant::now());
+            let keeps = || docker(&["diff", container.name()]).contains(" /app/next/.next/server/");
+            while container.get("/now").body == first || !keeps() {
+                assert!(begun.elapsed() < KEPT_WITHIN, "a page is not kept: {}", container.log());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        container.stops_at_once("/");
+    }
 }
 
 #[test]

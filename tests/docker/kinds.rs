@@ -1,11 +1,16 @@
 //! The kinds of target of `examples/kinds`: built at once, started, asked, stopped.
 
+use std::time::{Duration, Instant};
+
 use drydock_test::Fixture;
 use serde_json::{Value, json};
 
 use crate::docker::{Container, Images, config, docker, shell};
 use crate::drydock::{Build, nonce, run};
 use crate::registry::Registry;
+
+/// More than Next needs to make a page again that is older than a second, and to write it.
+pub(crate) const KEPT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Six hours after high water, as JSON and in words: nobody but the library that all share knows it.
 fn tide() -> Value {
@@ -76,7 +81,14 @@ fn next(container: &Container) {
     assert!(script.header("cache-control").contains("immutable"), "{:?}", script.headers);
     assert_eq!(container.get("/anchor.svg").status, 200);
     // It may write where it keeps what it has computed.
-    container.shell("touch /app/next/.next/cache/x");
+    container.shell("touch /app/next/.next/cache/x /tmp/begun");
+    let (first, begun) = (container.get("/now").body, Instant::now());
+    let kept = "find /app/next/.next/server -type f -newer /tmp/begun";
+    while container.get("/now").body == first || container.shell(kept).is_empty() {
+        assert!(begun.elapsed() < KEPT_WITHIN, "a page that was made again is not kept: {}", container.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(!container.log().contains("EACCES"), "{}", container.log());
 }
 
 fn nuxt(container: &Container) {

@@ -320,8 +320,13 @@ fn images_of_alpine_have_their_own_package_manager() {
 fn a_single_package_is_its_own_workspace() {
     let mut service = runtime("prod", "web-app", "");
     service.copies = vec![
-        RuntimeCopy { source: CopySource::Context, paths: paths(&["package.json", "server.js"]), to: None },
-        RuntimeCopy { source: CopySource::Stage(id("build")), paths: paths(&["dist"]), to: None },
+        RuntimeCopy {
+            source: CopySource::Context,
+            paths: paths(&["package.json", "server.js"]),
+            to: None,
+            owned: false,
+        },
+        RuntimeCopy { source: CopySource::Stage(id("build")), paths: paths(&["dist"]), to: None, owned: false },
     ];
     service.user = "1000:1000".to_owned();
     service.writable = paths(&["", "data"]);

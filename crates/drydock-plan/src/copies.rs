@@ -37,7 +37,7 @@ impl Copies {
             }
             match copies.last_mut() {
                 Some(last) if last.source == source => last.paths.extend(paths),
-                _ => copies.push(RuntimeCopy { source, paths, to: None }),
+                _ => copies.push(RuntimeCopy { source, paths, to: None, owned: false }),
             }
         }
         copies

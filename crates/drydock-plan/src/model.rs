@@ -308,6 +308,8 @@ pub struct RuntimeCopy {
     pub paths: Vec<WorkspacePath>,
     /// The folder that the content of the one path is put into, where that is not its own place.
     pub to: Option<WorkspacePath>,
+    /// Whether they are the image's user's, who writes some of them anew.
+    pub owned: bool,
 }
 
 /// A service's image.

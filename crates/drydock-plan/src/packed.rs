@@ -36,7 +36,7 @@ impl Planner<'_> {
         let placed = packed.files.iter().map(|placed| {
             let moved: Option<WorkspacePath> = (placed.from != placed.to).then(|| placed.to.clone());
             let source = CopySource::Stage(build.clone());
-            RuntimeCopy { source, paths: vec![placed.from.clone()], to: moved }
+            RuntimeCopy { source, paths: vec![placed.from.clone()], to: moved, owned: false }
         });
         let copies = placed.chain(copies.finish()).collect();
         let env = self.environment(name, target, images, IndexMap::new());

@@ -146,11 +146,13 @@ impl Planner<'_> {
             entrypoint.extend(std::mem::take(&mut command).into_iter().enumerate().map(absolute));
         }
         let mut writable = configured.writable;
-        for folder in launch.server.into_iter().flat_map(|server| server.writable) {
+        let (made, rewritten) = launch.server.map(|server| (server.writable, server.rewritten)).unwrap_or_default();
+        for folder in made {
             if !writable.contains(&folder) {
                 writable.push(folder);
             }
         }
+        let copies = owned(copies, &rewritten);
         RuntimeStage {
             from,
             target: name.clone(),
@@ -548,11 +550,39 @@ fn without_shell(stage: &mut RuntimeStage, image: &ImageRef) -> Result<(), PlanE
     Ok(())
 }
 
+/// The same copies, of which those that bring anything of the folders `rewritten` are the user's.
+fn owned(copies: Vec<RuntimeCopy>, rewritten: &[WorkspacePath]) -> Vec<RuntimeCopy> {
+    let mut all: Vec<RuntimeCopy> = Vec::new();
+    for copy in copies {
+        let first = all.len();
+        for path in copy.paths {
+            let place = copy.to.as_ref().unwrap_or(&path);
+            let owned = rewritten.iter().any(|folder| folder.is_within(place) || place.is_within(folder));
+            match all[first..].last_mut().filter(|last| last.owned == owned) {
+                Some(last) => last.paths.push(path),
+                None => {
+                    all.push(RuntimeCopy {
+                        source: copy.source.clone(),
+                        paths: vec![path],
+                        to: copy.to.clone(),
+                        owned,
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
 /// Takes what needs a shell out of a stage, into one of its own that begins with the install `from`; what that comes to
 /// is copied as a whole.
 fn prepare(stage: &mut RuntimeStage, from: &StageId, prepared: &StageId) -> RuntimeStage {
-    let whole =
-        RuntimeCopy { source: CopySource::Stage(prepared.clone()), paths: vec![WorkspacePath::root()], to: None };
+    let whole = RuntimeCopy {
+        source: CopySource::Stage(prepared.clone()),
+        paths: vec![WorkspacePath::root()],
+        to: None,
+        owned: false,
+    };
     let installed = CopySource::Stage(from.clone());
     let copies = std::mem::replace(&mut stage.copies, vec![whole]);
     RuntimeStage {

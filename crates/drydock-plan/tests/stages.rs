@@ -915,7 +915,7 @@ fn a_server_that_brings_its_dependencies_begins_with_the_base() {
       command in apps/shop: ["node", ".output/server/index.mjs"]
 
     web: service from runtime-base
-      copy apps/web/.next/standalone of build-web to .
+      copy apps/web/.next/standalone of build-web to ., owned
       copy apps/web/.next/static of build-web
       copy apps/web/public of build-web
       writable apps/web/.next/cache

@@ -24,16 +24,21 @@ impl Lowering<'_> {
         instructions.extend(environment(&runtime.env, &runtime.path));
         instructions.extend(self.folders_of(&runtime.user, &runtime.writable));
         for copy in &runtime.copies {
-            match &copy.source {
-                CopySource::Context => instructions.extend(self.copy_from_context(&copy.paths)),
-                CopySource::Stage(stage) => match &copy.to {
-                    None => instructions.extend(self.copy_from_stage(stage, &copy.paths)),
-                    Some(to) => {
-                        let content = |path| self.content_from_stage(stage, path, to);
-                        instructions.extend(copy.paths.iter().map(content));
+            let mut copied: Vec<Instruction> = match (&copy.source, &copy.to) {
+                (CopySource::Context, _) => self.copy_from_context(&copy.paths),
+                (CopySource::Stage(stage), None) => self.copy_from_stage(stage, &copy.paths).collect(),
+                (CopySource::Stage(stage), Some(to)) => {
+                    copy.paths.iter().map(|path| self.content_from_stage(stage, path, to)).collect()
+                }
+            };
+            if let Some((user, group)) = owner(&runtime.user).filter(|_| copy.owned) {
+                for instruction in &mut copied {
+                    if let Instruction::Copy(copy) = instruction {
+                        copy.owner = Some(line(&format!("{user}:{group}")));
                     }
-                },
+                }
             }
+            instructions.extend(copied);
         }
         let mut directory = WorkspacePath::root();
         for (folder, words) in &runtime.setup {
@@ -92,13 +97,18 @@ impl Lowering<'_> {
             return None;
         }
         let mut words = vec!["install".to_owned(), "-d".to_owned()];
-        let (user, group) = user.split_once(':').unwrap_or((user, user));
-        if !matches!(user, "root" | "0" | "") {
+        if let Some((user, group)) = owner(user) {
             words.extend(["-o".to_owned(), user.to_owned(), "-g".to_owned(), group.to_owned()]);
         }
         words.extend(folders.iter().map(|path| self.in_image(path)));
         Some(run(Command::new(words)))
     }
+}
+
+/// Who owns what an image's user is to write: that user and their group, unless they may write everything.
+fn owner(user: &str) -> Option<(&str, &str)> {
+    let (user, group) = user.split_once(':').unwrap_or((user, user));
+    (!matches!(user, "root" | "0" | "")).then_some((user, group))
 }
 
 /// Environment, with folders put before those of PATH.

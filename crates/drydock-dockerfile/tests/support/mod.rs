@@ -198,16 +198,20 @@ fn chat_images() -> Vec<Stage> {
     prod.npmrc_secret = true;
     prod.after = vec![strings(&["npm", "rebuild"])];
     let manifests = ["package.json", "packages/data-provider/package.json", "packages/api/package.json", "config"];
-    let from_stage =
-        |stage: &str, path: &str| RuntimeCopy { source: CopySource::Stage(id(stage)), paths: paths(&[path]), to: None };
+    let from_stage = |stage: &str, path: &str| RuntimeCopy {
+        source: CopySource::Stage(id(stage)),
+        paths: paths(&[path]),
+        to: None,
+        owned: false,
+    };
     let mut api = runtime("prod-api", "api", "api");
     api.env = map(&[("NODE_ENV", "production"), ("HOST", "0.0.0.0")]);
     api.copies = vec![
-        RuntimeCopy { source: CopySource::Context, paths: paths(&manifests), to: None },
+        RuntimeCopy { source: CopySource::Context, paths: paths(&manifests), to: None, owned: false },
         from_stage("build-data-provider", "packages/data-provider/dist"),
         from_stage("build-api", "packages/api/dist"),
         from_stage("build-client", "client/dist"),
-        RuntimeCopy { source: CopySource::Context, paths: paths(&["api"]), to: None },
+        RuntimeCopy { source: CopySource::Context, paths: paths(&["api"]), to: None, owned: false },
     ];
     api.path = vec![ImagePath::new("/app/api/node_modules/.bin"), ImagePath::new("/app/node_modules/.bin")];
     api.setup = vec![(path("packages/api"), strings(&["npm", "run", "postinstall"]))];

@@ -166,6 +166,7 @@ fn stage_copy(copy: &StageCopy) -> String {
 
 fn runtime_copy(copy: &RuntimeCopy) -> String {
     let to = copy.to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+    let to = to + if copy.owned { ", owned" } else { "" };
     match &copy.source {
         CopySource::Context => format!("{}{to}", paths(&copy.paths)),
         CopySource::Stage(id) => format!("{} of {id}{to}", paths(&copy.paths)),

@@ -162,6 +162,8 @@ pub struct BuiltServer {
     pub port: Option<u16>,
     /// Folders that it writes to.
     pub writable: Vec<WorkspacePath>,
+    /// Folders of its build with files that it writes anew when it runs.
+    pub rewritten: Vec<WorkspacePath>,
     /// What an image of it holds where the build packs what it needs of its dependencies, so that none is installed.
     pub packed: Option<Packed>,
     /// Why nothing is packed, where the tool could.

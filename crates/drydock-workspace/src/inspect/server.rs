@@ -72,6 +72,7 @@ fn served(command: &[&str], why: String) -> BuiltServer {
         env: Vec::new(),
         port: None,
         writable: Vec::new(),
+        rewritten: Vec::new(),
         packed: None,
         not_packed: None,
     }
@@ -86,6 +87,8 @@ fn next(look: &Look<'_, '_>, step: &Step) -> Result<Option<BuiltServer>, Workspa
     let mut server = BuiltServer {
         port: Some(3000),
         writable: vec![below("cache")],
+        // Pages that are to be made again after a time.
+        rewritten: vec![below("server")],
         ..served(&["next", "start"], "its build is Next's (`next build`)".to_owned())
     };
     let config = folder.config(package, "next.config")?;
