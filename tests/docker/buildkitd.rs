@@ -9,7 +9,7 @@ use drydock_test::Fixture;
 use serde_json::{Value, json};
 
 use crate::docker::{Container, Images, docker, try_docker};
-use crate::drydock::{Said, drydock};
+use crate::drydock::{Said, drydock, nonce, run};
 use crate::registry::Registry;
 
 /// How long it may take until it answers.
@@ -45,6 +45,10 @@ impl Buildkitd {
         daemon
     }
 
+    fn address(&self) -> String {
+        format!("unix://{}/socket", self.folder.root())
+    }
+
     /// `drydock build api` on it, for a tag in the registry; the daemon of the other tests is out of its sight.
     fn build(&self, fixture: &Fixture, tag: &str, code: i32) -> Vec<Value> {
         self.build_with(fixture, tag, &[], code)
@@ -52,7 +56,7 @@ impl Buildkitd {
 
     /// The same with further arguments.
     fn build_with(&self, fixture: &Fixture, tag: &str, more: &[&str], code: i32) -> Vec<Value> {
-        let builder = format!("unix://{}/socket", self.folder.root());
+        let builder = self.address();
         let arguments = ["build", "api", "--builder", &builder, "--tag", tag, "--push", "--force", "--format", "json"];
         let arguments = [&arguments, more].concat();
         let mut command = drydock(fixture, &arguments);
@@ -72,7 +76,7 @@ impl Drop for Buildkitd {
 
 /// Puts the images that a fixture's Dockerfile begins with into the registry, as Docker Hub has them.
 fn provide(registry: &Registry, fixture: &Fixture) {
-    let dockerfile = crate::drydock::run(fixture, &["dockerfile"], 0).stdout;
+    let dockerfile = run(fixture, &["dockerfile"], 0).stdout;
     let bases = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")?.split(' ').next());
     for base in bases.filter(|base| base.contains(':')) {
         let copy = format!("{}/library/{base}", registry.host);
@@ -129,4 +133,28 @@ fn chat_is_built_pushed_and_starts() {
         "{third:?}"
     );
     assert!(!registry.tags().contains(&"chat/api:2".to_owned()));
+}
+
+/// Whatever of times, caches and machines differs between them.
+#[test]
+fn two_builds_from_no_cache_are_one_image_in_a_registry_and_in_dockers_store() {
+    let (registry, fixture) = (Registry::start(None), Fixture::example("chat"));
+    provide(&registry, &fixture);
+    let daemon = Buildkitd::start(&registry);
+    let time = ["--no-cache", "--source-date-epoch", "1577836800"];
+    let digests = ["1", "2"].map(|version| {
+        daemon.build_with(&fixture, &format!("{}/chat/api:{version}", registry.host), &time, 0);
+        registry.digest("chat/api", version)
+    });
+    assert_eq!(digests[0], digests[1]);
+    // Taken into Docker's store, which unpacks it.
+    let tag = format!("drydock-test/epoch:{}", nonce());
+    let _images = Images::new([("api".to_owned(), tag.clone())].into());
+    let ids = ["first", "second"].map(|_| {
+        let builder = daemon.address();
+        let load = ["build", "api", "--builder", &builder, "--tag", &tag, "--load", "--force"];
+        run(&fixture, &[&load[..], &time[..]].concat(), 0);
+        docker(&["image", "inspect", "--format", "{{.Id}}", &tag])
+    });
+    assert_eq!(ids[0], ids[1]);
 }
