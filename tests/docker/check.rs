@@ -147,3 +147,29 @@ fn checks_run_side_by_side_and_an_edit_runs_those_it_concerns() {
     let unknown = run(&fixture, &["check", "--only", "tset"], 2);
     assert!(unknown.stderr.contains("did you mean `test`?"), "{}", unknown.stderr);
 }
+
+/// The lean service of the example: it has the linter and the tests as a gate, and none of them inside.
+#[test]
+fn a_release_waits_for_the_linter_and_the_tests_of_the_example() {
+    let fixture = Fixture::example("kinds");
+    let image = format!("drydock-test/express:{}", nonce());
+    let _images = crate::docker::Images::new([("express".to_owned(), image.clone())].into());
+    let build = |code| run(&fixture, &["build", "express", "--progress", "quiet", "--tag", &image], code).stderr;
+    let there = || docker(&["image", "ls", "--quiet", &image]);
+    let source = fixture.read("express/src/app.ts");
+    fixture.write("express/src/app.ts", &source.replacen(";\n", "  ;\n", 1));
+    let said = build(1);
+    assert!(said.contains("the check `@kinds/express lint` failed: `npm run lint` exited with code 1"), "{said}");
+    assert_eq!(there(), "");
+    fixture.write("express/src/app.ts", &source);
+    fixture.edit("packages/tides/src/index.ts", "Math.round(200", "Math.round(210");
+    let said = build(1);
+    assert!(said.contains("the check `@kinds/express test` failed: `npm run test` exited with code 1"), "{said}");
+    assert_eq!(there(), "");
+    fixture.edit("packages/tides/src/index.ts", "Math.round(210", "Math.round(200");
+    build(0);
+    assert_ne!(there(), "");
+    assert_eq!(crate::docker::config(&image)["Entrypoint"], json!(["tini", "--"]));
+    let tools = "find /app -type d \\( -name prettier -o -name typescript -o -name test -path '/app/express/*' \\)";
+    assert_eq!(crate::docker::shell(&image, tools), "");
+}

@@ -247,6 +247,21 @@ fn a_site_and_its_backend_are_developed_beside_each_other() {
     project.answers(backend, "/", "server up again");
 }
 
+#[test]
+fn a_site_is_served_by_nginx_with_the_image_to_develop_it_in_beside_it() {
+    let fixture = Fixture::example("rag");
+    let (shipped, developed) = (free_port(), free_port());
+    fixture.write("drydock.toml", &format!("[target.frontend]\ncompose.port = {shipped}\n"));
+    let project = Project::write(&fixture, "compose.yaml", &["frontend", "frontend-dev"]);
+    // The other's own port may be taken here.
+    let text = fixture.read("compose.yaml");
+    fixture.write("compose.yaml", &text.replace("\"8000:8000\"", &format!("\"{developed}:8000\"")));
+    project.compose(&["up", "--build", "--wait", "--wait-timeout", "120"]);
+    let page = project.answers(shipped, "/a/link/into/the/site", "<ask-form");
+    assert!(!page.body.contains("@vite/client"), "{page:?}");
+    project.answers(developed, "/", "@vite/client");
+}
+
 /// A copy of an example that the user of an image may write to, whoever owns it: what it compiles goes beside the sources.
 fn shared(example: &str) -> Fixture {
     let fixture = Fixture::example(example);
