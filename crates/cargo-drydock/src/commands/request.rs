@@ -20,7 +20,7 @@ use crate::args::{BuildArgs, NetworkMode, ProgressMode};
 use crate::config;
 use crate::failure::Failure;
 use crate::reference::is_official;
-use crate::report::{FailureContext, RowKind, RowSpec, StageOrigin};
+use crate::report::{FailureContext, Members, RowKind, RowSpec, StageOrigin};
 use crate::shell::Shell;
 use images::{Direction, annotations, caches, labels};
 pub(super) use outputs::{Images, Wish};
@@ -139,7 +139,8 @@ pub(super) fn prepare(
         dockerfile: text.clone(),
         ..BuildRequest::default()
     };
-    let failure_context = FailureContext { dockerfile: text.into(), stages: origins(plan) };
+    let failure_context =
+        FailureContext { dockerfile: text.into(), stages: origins(plan), members: members(loaded) };
     let specs = plan.stages.iter().map(spec).collect();
     Ok(Prepared { request, dockerfile, wish, specs, failure_context, tags, reasons: BTreeMap::new() })
 }
@@ -340,6 +341,18 @@ fn spec(stage: &Stage) -> RowSpec {
     let origin = origin(stage);
     let needs = stage.needs().into_iter().map(|id| id.as_str().to_owned()).collect();
     RowSpec { stage: stage.id.as_str().to_owned(), label: origin.label, kind: origin.kind, needs }
+}
+
+/// What the workspace's packages bring.
+fn members(loaded: &Loaded) -> Members {
+    let mut members = Members::default();
+    for package in &loaded.workspace.packages {
+        let name = package.name.to_string();
+        let commands = package.manifest.bin().into_iter().map(|(command, _)| (command.to_owned(), name.clone()));
+        members.commands.extend(commands);
+        members.packages.insert(name);
+    }
+    members
 }
 
 fn origins(plan: &BuildPlan) -> BTreeMap<String, StageOrigin> {

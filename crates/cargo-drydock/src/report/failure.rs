@@ -1,7 +1,7 @@
 //! What is said of a step that failed: the package and the targets, the end of what it wrote, the Dockerfile's lines,
 //! the exit code, and how to see it happen without Docker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -36,6 +36,17 @@ pub(crate) struct FailureContext {
     pub(crate) dockerfile: Arc<str>,
     /// Its stages.
     pub(crate) stages: BTreeMap<String, StageOrigin>,
+    /// The packages of the workspace and the commands that they bring, each with the package.
+    pub(crate) members: Members,
+}
+
+/// What the workspace's packages bring.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    /// Their names.
+    pub(crate) packages: BTreeSet<String>,
+    /// The package of each command.
+    pub(crate) commands: BTreeMap<String, String>,
 }
 
 /// The end of the step's output, and the error. `blocked` are the targets that could not be built because of it,
@@ -80,7 +91,9 @@ pub(crate) fn step_failure(
         message: format!("{what}: {how}"),
         snippets,
         notes,
-        help: help(failure).or_else(|| by_hand.map(|command| format!("run `{command}` to see it without Docker"))),
+        help: help(failure)
+            .or_else(|| undeclared(failure, origin, &context.members))
+            .or_else(|| by_hand.map(|command| format!("run `{command}` to see it without Docker"))),
     };
     (tail(failure), diagnostic)
 }
@@ -106,6 +119,42 @@ fn help(failure: &StepFailure) -> Option<String> {
         );
     }
     failure.help()
+}
+
+/// What to declare, where a build misses another package of the workspace or its command.
+fn undeclared(failure: &StepFailure, origin: Option<&StageOrigin>, members: &Members) -> Option<String> {
+    let package = origin.filter(|origin| origin.kind == RowKind::Build)?.package.as_deref()?;
+    let (what, of) = failure.log_tail.iter().find_map(|line| {
+        let line = anstream::adapter::strip_str(line).to_string();
+        let (missing, is_command) = missing(&line)?;
+        let of = if is_command { members.commands.get(missing) } else { members.packages.get(missing) }?;
+        let what = if is_command { format!("`{missing}` is a command of `{of}`") } else { format!("`{of}` is") };
+        (of != package).then(|| (what, of.clone()))
+    })?;
+    Some(format!(
+        "{what} in this workspace, which the package.json of `{package}` may not declare: add it there, or write \
+         `depends-on = [\"{of}\"]` under `[package.\"{package}\"]`"
+    ))
+}
+
+/// What a line says is not there, and whether that is a command rather than a module.
+fn missing(line: &str) -> Option<(&str, bool)> {
+    // `Cannot find module 'x/y' from …`, `error TS2307: Cannot find module 'x'`, `Cannot find package 'x' imported from …`
+    for words in ["Cannot find module '", "Cannot find package '"] {
+        if let Some((_, rest)) = line.split_once(words) {
+            let specifier = rest.split('\'').next()?;
+            let parts = if specifier.starts_with('@') { 2 } else { 1 };
+            let end = specifier.match_indices('/').nth(parts - 1).map_or(specifier.len(), |(at, _)| at);
+            return Some((&specifier[..end], false));
+        }
+    }
+    // `Error: spawn x ENOENT`
+    if let Some((_, rest)) = line.split_once("spawn ") {
+        return Some((rest.split(' ').next().filter(|_| rest.contains("ENOENT"))?, true));
+    }
+    // `sh: 1: x: not found`, `bash: x: command not found`
+    let before = line.strip_suffix(": not found").or_else(|| line.strip_suffix(": command not found"))?;
+    Some((before.rsplit(": ").next()?, true))
 }
 
 /// The last lines that the step wrote, under a heading.
@@ -182,6 +231,7 @@ mod tests {
                     by_hand: Some("npm run build --workspace=@chat/client".to_owned()),
                 },
             )]),
+            members: Members::default(),
         };
         let (tail, diagnostic) = step_failure("api", &failure, &["web"], &context);
         let text = format!("{}\n{}", tail.join("\n"), diagnostic.to_human(100));
@@ -198,5 +248,39 @@ mod tests {
           = note: the Dockerfile is generated; `drydock dockerfile` prints it
           = help: run `npm run build --workspace=@chat/client` to see it without Docker
         ");
+    }
+
+    #[test]
+    fn what_is_missing_of_the_workspace_is_to_be_declared() {
+        let members = Members {
+            packages: BTreeSet::from(["@acme/lib".to_owned(), "tap".to_owned()]),
+            commands: BTreeMap::from([("tap".to_owned(), "tap".to_owned())]),
+        };
+        let origin = |package: &str| StageOrigin {
+            kind: RowKind::Build,
+            label: package.to_owned(),
+            package: Some(package.to_owned()),
+            by_hand: None,
+        };
+        let help = |package: &str, line: &str| {
+            let failure = StepFailure {
+                message: String::new(),
+                vertex: None,
+                step: None,
+                command: None,
+                exit_code: Some(1),
+                dockerfile_lines: Vec::new(),
+                log_tail: vec![line.to_owned()],
+            };
+            undeclared(&failure, Some(&origin(package)), &members)
+        };
+        insta::assert_snapshot!(help("docs", "[11ty] spawn tap ENOENT (via Error)").unwrap(), @r#"`tap` is a command of `tap` in this workspace, which the package.json of `docs` may not declare: add it there, or write `depends-on = ["tap"]` under `[package."docs"]`"#);
+        let lib =
+            help("web", "src/a.ts(1,1): error TS2307: Cannot find module '@acme/lib/sub' or its corresponding type");
+        insta::assert_snapshot!(lib.unwrap(), @r#"`@acme/lib` is in this workspace, which the package.json of `web` may not declare: add it there, or write `depends-on = ["@acme/lib"]` under `[package."web"]`"#);
+        assert!(help("docs", "sh: 1: tap: not found").is_some());
+        assert_eq!(help("docs", "sh: 1: tsc: not found"), None);
+        assert_eq!(help("tap", "sh: 1: tap: not found"), None);
+        assert_eq!(help("web", "Error: Cannot find module './tap'"), None);
     }
 }

@@ -24,7 +24,7 @@ use crate::shell::{Shell, Verbosity};
 pub(crate) use board::{RowKind, RowSpec};
 pub(crate) use clock::Clock;
 pub(crate) use explanation::{Explained, Verdict, explanation};
-pub(crate) use failure::{FailureContext, StageOrigin, step_failure};
+pub(crate) use failure::{FailureContext, Members, StageOrigin, step_failure};
 pub(crate) use json::JsonStream;
 pub(crate) use summary::{Built, BuiltState, Ending, summary};
 
