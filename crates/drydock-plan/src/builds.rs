@@ -275,7 +275,7 @@ fn place(place: &Place) -> String {
 }
 
 /// The 1-based `line` of a file, its blanks at both ends left out.
-fn line_snippet(file: &WorkspacePath, text: &str, line: usize, label: &str) -> Option<Snippet> {
+pub(crate) fn line_snippet(file: &WorkspacePath, text: &str, line: usize, label: &str) -> Option<Snippet> {
     let mut start = 0;
     for (number, content) in text.split_inclusive('\n').enumerate() {
         if number + 1 == line {

@@ -22,6 +22,8 @@ pub(crate) struct Listening {
     pub(crate) host: Option<(&'static str, String)>,
     /// Nothing but its framework tells the port.
     pub(crate) is_guess: bool,
+    /// The file and 1-based line that listen on an address which only what is in the container reaches.
+    pub(crate) loopback: Option<(WorkspacePath, usize)>,
 }
 
 /// Reads where `launch` listens: its words, then the source of the file it runs, then what its framework does.
@@ -38,13 +40,21 @@ pub(crate) fn listening(
     let server = launch.server.as_ref();
     // What the build packs is no file of the tree by another name.
     let is_packed = server.is_some_and(|server| server.packed.is_some());
-    let source = if is_packed { None } else { entry_source(workspace, package, launch)? };
-    if let Some((path, text)) = source {
+    let entry = if is_packed { None } else { entry_source(workspace, package, launch)? };
+    let mut sources = Vec::new();
+    if let Some((path, text)) = entry {
+        sources.extend(beside(workspace, package, &path, &text)?);
+        sources.insert(0, (path, text));
+    }
+    for (path, text) in sources {
         if let Some((port, line)) = port_in(&text).filter(|_| found.port.is_none()) {
             found.port = Some((port, format!("{path}:{line} takes it when PORT is not set")));
         }
-        if let Some(line) = host_in(&text) {
+        if let Some(line) = host_in(&text).filter(|_| found.host.is_none()) {
             found.host = Some(("HOST", format!("{path}:{line} reads the address to listen on from it")));
+        }
+        if found.loopback.is_none() {
+            found.loopback = loopback_in(&text).map(|line| (path, line));
         }
     }
     let addressed = launch.command.iter().any(|word| word == "-a" || word.starts_with("--address"));
@@ -86,12 +96,74 @@ fn entry_source(
     }
     for candidate in candidates {
         let Ok(path) = package.path.join(&candidate) else { continue };
-        if let Some(bytes) = workspace.tree.read(&path)? {
-            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)]).into_owned();
+        if let Some(text) = text_of(workspace, &path)? {
             return Ok(Some((path, text)));
         }
     }
     Ok(None)
+}
+
+fn text_of(workspace: &Workspace, path: &WorkspacePath) -> Result<Option<String>, PlanError> {
+    let bytes = workspace.tree.read(path)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)]).into_owned()))
+}
+
+/// The files beside the first one that it loads and that listen: `server.ts` often only calls what is in `app.ts`.
+fn beside(
+    workspace: &Workspace,
+    package: &Package,
+    entry: &WorkspacePath,
+    text: &str,
+) -> Result<Vec<(WorkspacePath, String)>, PlanError> {
+    let mut found = Vec::new();
+    if text.contains(".listen(") {
+        return Ok(found);
+    }
+    let folder = entry.parent().unwrap_or_else(|| package.path.clone());
+    for specifier in loads(text) {
+        let stem = [".js", ".mjs", ".cjs", ".ts"].iter().find_map(|ending| specifier.strip_suffix(ending));
+        let stem = stem.unwrap_or(specifier);
+        let endings = ["ts", "mts", "cts", "js", "mjs", "cjs"].map(|ending| format!("{stem}.{ending}"));
+        for candidate in endings.into_iter().chain([format!("{stem}/index.ts"), format!("{stem}/index.js")]) {
+            let Some(path) = folder.join(&candidate).ok().filter(|path| path.is_within(&package.path)) else {
+                continue;
+            };
+            if let Some(text) = text_of(workspace, &path)? {
+                if text.contains(".listen(") {
+                    found.push((path, text));
+                }
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What a text loads by a relative path, as written.
+fn loads(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !is_comment(line)).filter_map(|line| {
+        let at = ["from ", "import ", "import(", "require("].iter().find_map(|word| {
+            let after = &line[line.find(word)? + word.len()..];
+            let quote = after.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+            after[1..].split(quote).next()
+        })?;
+        (at.starts_with("./") || at.starts_with("../")).then_some(at)
+    })
+}
+
+/// The 1-based line of a call that listens on the loopback address, as written.
+fn loopback_in(text: &str) -> Option<usize> {
+    text.match_indices(".listen(").find_map(|(at, _)| {
+        let line = text[..at].matches('\n').count();
+        if text.lines().nth(line).is_some_and(is_comment) {
+            return None;
+        }
+        let arguments = &text[at..];
+        let ends = ["=>", "function", ");"].iter().filter_map(|end| arguments.find(end)).min();
+        let arguments = &arguments[..ends?];
+        let named = ["'localhost'", "\"localhost\"", "'127.0.0.1'", "\"127.0.0.1\""];
+        named.iter().any(|address| arguments.contains(address)).then_some(line + 1)
+    })
 }
 
 /// The number that stands shortly behind the word `PORT` on its line (`process.env.PORT || 3080`, `PORT = '8080'`,
@@ -185,6 +257,22 @@ mod tests {
         check("server.listen(5000, () => {})", Some((5000, 1)));
         check("app.listen({ port: 4100 })", Some((4100, 1)));
         check("retries(process.env.PORT, 10)", None);
+    }
+
+    #[test]
+    fn an_address_that_nobody_else_reaches_is_seen() {
+        let check = |text: &str, expected: Option<usize>| assert_eq!(loopback_in(text), expected, "{text}");
+        check("x\nconst server = app.listen(port, 'localhost', () => {});", Some(2));
+        check("await app.listen({\n  port,\n  host: \"127.0.0.1\",\n});", Some(1));
+        check("app.listen(port, () => console.log('http://localhost:3000', 'localhost'));", None);
+        check("// app.listen(port, 'localhost');\n", None);
+        check("app.listen(port);\nconst host = 'localhost';", None);
+    }
+
+    #[test]
+    fn what_a_file_loads_beside_it() {
+        let text = "import { main } from './app.js';\nimport \"./env\";\nconst x = require('../x');\nimport y from 'y';\n// from './z'\n";
+        assert_eq!(loads(text).collect::<Vec<_>>(), ["./app.js", "./env", "../x"]);
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Planner<'_> {
             copies.add(CopySource::Stage(production.id.clone()), [WorkspacePath::root()]);
         }
         self.manifests(&running, &mut copies);
+        self.warnings.extend(target.warnings.iter().cloned());
         for member in &running {
             self.warn_of_loaded(*member)?;
         }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drydock_diagnostics::closest;
+use drydock_diagnostics::{Warning, closest};
 use drydock_lockfile::{PackageName, WorkspacePath};
 use drydock_workspace::inspect::{self, Packed, Service, StaticSite};
 use drydock_workspace::{PackageGraph, Workspace};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use crate::builds::line_snippet;
 use crate::checks::Check;
 use crate::dev::{self, Dev};
 use crate::error::PlanError;
@@ -62,6 +63,8 @@ pub struct FoundTarget {
     pub dev: Option<Dev>,
     /// What was chosen, and why.
     pub decisions: Vec<Decision>,
+    /// What the user should know of it.
+    pub warnings: Vec<Warning>,
 }
 
 /// Finds the targets of `workspace`. The same for every selection, so that a target's image never depends on what
@@ -258,6 +261,7 @@ fn configured(
         port: None,
         env: IndexMap::new(),
         dev: None,
+        warnings: Vec::new(),
         decisions: vec![decision("", kind_word(kind), because)],
     };
     if kind.runs() {
@@ -304,6 +308,7 @@ fn inferred_target(
         port: None,
         env: IndexMap::new(),
         dev: None,
+        warnings: Vec::new(),
         decisions: vec![decision("", kind_word(kind), because.to_owned())],
     };
     match (kind, &facts.launch) {
@@ -358,6 +363,9 @@ fn start(
         let because = format!("{because}, and only this address can be reached from outside");
         found.decisions.push(decision(variable, "0.0.0.0", because));
     }
+    if let Some((file, line)) = listening.loopback {
+        found.warnings.push(only_within(workspace, members.name(member), &file, line)?);
+    }
     if let Some(server) = &launch.server {
         match (&server.packed, &server.not_packed) {
             (Some(packed), _) => found.decisions.push(decision("dependencies", "none installed", packed.why.clone())),
@@ -367,6 +375,25 @@ fn start(
     }
     found.launch = Some(launch);
     Ok(())
+}
+
+/// Warns of a service that nobody outside its container reaches.
+fn only_within(
+    workspace: &Workspace,
+    package: &PackageName,
+    file: &WorkspacePath,
+    line: usize,
+) -> Result<Warning, PlanError> {
+    let message =
+        format!("`{package}` listens on an address that only what is in its container reaches ({file}:{line})");
+    let warning = Warning::new("listens-on-loopback", message)
+        .with_help("listen on `0.0.0.0`, or on what an environment variable such as `HOST` says");
+    let text = workspace.tree.read(file)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let snippet = text.and_then(|text| line_snippet(file, &text, line, ""));
+    Ok(match snippet {
+        Some(snippet) => warning.with_snippet(snippet),
+        None => warning,
+    })
 }
 
 impl FoundTarget {

@@ -133,6 +133,33 @@ fn a_script_of_the_root_starts_a_member() {
 }
 
 #[test]
+fn a_server_is_looked_for_where_its_first_file_leads() {
+    let monorepo = Monorepo::new([
+        Member::new("api", "api").script("start", "node dist/server.js").script("build", "tsc").needs(&["express"]),
+        Member::new("agent", "agent").script("start", "node server.js").needs(&["express"]),
+    ])
+    .file("api/src/server.ts", "import { main } from './app.js';\n\nmain();\n")
+    .file("api/src/app.ts", "export const main = () => express().listen(process.env.PORT ?? 4000);\n")
+    .file("agent/server.js", "require('./app');\n")
+    .file("agent/app.js", "const port = Number(process.env.AGENT_PORT || 0);\nexpress().listen(port, 'localhost');\n");
+    insta::assert_snapshot!(found(&monorepo, &Settings::default()), @"
+    agent: Service agent
+      target agent = service: agent/package.json has the script `start`: `node server.js`
+      target agent: command = node server.js: agent/package.json has the script `start`: `node server.js`
+      target agent: port = 3000: nothing names its port, and express is most often given this one
+    api: Service api
+      target api = service: api/package.json has the script `start`: `node dist/server.js`
+      target api: command = node dist/server.js: api/package.json has the script `start`: `node dist/server.js`
+      target api: port = 4000: api/src/app.ts:1 takes it when PORT is not set
+    ");
+    let plan = support::planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+    insta::assert_snapshot!(support::warnings(&plan), @"
+    listens-on-loopback: `agent` listens on an address that only what is in its container reaches (agent/app.js:2)
+      listen on `0.0.0.0`, or on what an environment variable such as `HOST` says
+    ");
+}
+
+#[test]
 fn a_front_end_that_nobody_serves_is_a_site() {
     let monorepo = Monorepo::new([
         Member::new("api", "api").script("start", "node index.js").needs(&["express"]),
