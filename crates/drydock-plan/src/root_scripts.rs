@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{Lifecycle, PrunedInstall, WorkspacePath};
-use drydock_workspace::EntryKind;
+use drydock_workspace::{EntryKind, inspect};
 
 use crate::error::PlanError;
 use crate::lifecycle::{self, Step};
@@ -25,6 +25,9 @@ const MAX_DEPTH: usize = 8;
 /// Programs of every image.
 const OF_THE_SYSTEM: [&str; 12] =
     ["exit", "false", "mkdir", "cp", "mv", "ln", "rm", "touch", "chmod", "test", "cat", "sh"];
+
+/// Words of scripts that go by the files that they find.
+const LOOKS: [&str; 5] = ["readdir", "glob(", "globSync(", "opendir", "workspaces"];
 
 /// What the builds that begin with an install run for the root.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +72,18 @@ impl Planner<'_> {
                 continue;
             }
             if let Some(unmet) = needs.unmet.filter(|_| policy.is_none()) {
-                let message = format!("the root's script `{name}` (`{text}`) runs in no build: {unmet}");
+                let mut generators = Vec::new();
+                self.generators(text, bins.as_ref(), 0, &mut generators, &mut files)?;
+                let but_for = match generators.as_slice() {
+                    [] => "runs in no build".to_owned(),
+                    some => format!("runs in no build but for {}", shown(some)),
+                };
+                found.steps.extend(
+                    generators
+                        .iter()
+                        .map(|script| (WorkspacePath::root(), lifecycle::run(self.workspace.manager, script))),
+                );
+                let message = format!("the root's script `{name}` (`{text}`) {but_for}: {unmet}");
                 let help = "if builds need what it does, write `lifecycle = \"deferred\"` under `[workspace]` and name \
                             the files it reads in `root-files`; `\"skip\"` silences this";
                 self.warnings.push(Warning::new("root-script-not-run", message).with_help(help));
@@ -94,6 +108,38 @@ impl Planner<'_> {
             found.files.push(path);
         }
         Ok(found)
+    }
+
+    /// The scripts that `text`, a script of the root that cannot run as a whole, calls to generate sources before anything
+    /// that cannot run. Answers whether it came to the end of `text`.
+    fn generators(
+        &self,
+        text: &str,
+        bins: Option<&BTreeSet<String>>,
+        depth: usize,
+        found: &mut Vec<String>,
+        files: &mut BTreeSet<WorkspacePath>,
+    ) -> Result<bool, PlanError> {
+        for part in text.split("&&").map(str::trim) {
+            let mut needs = Needs::default();
+            self.read_script(part, bins, depth, &mut needs)?;
+            let called = called(part);
+            match (called, needs.unmet) {
+                (Some(name), None) if needs.works && generates(name) => {
+                    found.push(name.to_owned());
+                    files.extend(needs.files);
+                }
+                (_, None) => {}
+                (Some(name), Some(_)) if depth < MAX_DEPTH => {
+                    let Some(inner) = self.workspace.root.script(name) else { return Ok(false) };
+                    if !self.generators(inner, bins, depth + 1, found, files)? {
+                        return Ok(false);
+                    }
+                }
+                (_, Some(_)) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Adds what `text`, a script of the root, needs. `bins` are the commands that are installed, where that is known.
@@ -149,7 +195,12 @@ impl Planner<'_> {
             for word in words.iter().filter(|word| !word.starts_with('-')) {
                 let Ok(path) = WorkspacePath::new(word) else { continue };
                 if !path.is_root() && matches!(self.workspace.tree.kind(&path)?, Some(EntryKind::File { .. })) {
-                    needs.files.insert(path);
+                    needs.files.extend(inspect::loaded(self.workspace, &self.workspace.root, &path)?);
+                }
+            }
+            for path in &needs.files {
+                if needs.unmet.is_none() && self.looks_around(path)? {
+                    needs.unmet = Some(format!("`{path}` looks for files by itself, and builds hold a part of them"));
                 }
             }
             let unmet = match script::node_entry(&simple.words).map(|at| simple.words[at].as_str()) {
@@ -171,8 +222,37 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Whether a script finds out which files there are.
+    fn looks_around(&self, path: &WorkspacePath) -> Result<bool, PlanError> {
+        if ![".js", ".cjs", ".mjs"].iter().any(|ending| path.as_str().ends_with(ending)) {
+            return Ok(false);
+        }
+        let Some(bytes) = self.workspace.tree.read(path)? else { return Ok(false) };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(LOOKS.iter().any(|word| text.contains(word)))
+    }
+
     fn is_file(&self, name: &str) -> Result<bool, PlanError> {
         let Ok(path) = WorkspacePath::new(name) else { return Ok(false) };
         Ok(matches!(self.workspace.tree.kind(&path)?, Some(EntryKind::File { .. })))
     }
+}
+
+/// The script of the root that a command runs.
+fn called(part: &str) -> Option<&str> {
+    let mut words = part.split_whitespace();
+    match (words.next()?, words.next()?, words.next(), words.next()) {
+        ("npm" | "pnpm" | "yarn" | "bun", "run" | "run-script", Some(name), None) => Some(name),
+        _ => None,
+    }
+}
+
+/// Whether a script is called after making sources.
+fn generates(name: &str) -> bool {
+    name.split([':', '-', '_', '.']).any(|part| matches!(part, "generate" | "codegen" | "gen" | "generated"))
+}
+
+/// `npm run a` and `npm run b`.
+fn shown(scripts: &[String]) -> String {
+    scripts.iter().map(|script| format!("`{script}`")).collect::<Vec<_>>().join(", ")
 }

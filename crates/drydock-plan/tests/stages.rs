@@ -651,7 +651,10 @@ fn before_build(scripts: serde_json::Value, settings: &Settings) -> String {
     ])
     .root("scripts", scripts)
     .file("api/index.js", "")
-    .file("scripts/setup.js", "");
+    .file("scripts/setup.js", "const { names } = require('./lib/names');\n")
+    .file("scripts/lib/names.js", "")
+    .file("scripts/scan.js", "require('./lib/scanner');\n")
+    .file("scripts/lib/scanner.js", "for (const name of fs.readdirSync('packages')) {}\n");
     let plan = planned(&monorepo.load(), settings, &["api"]).unwrap();
     let build = plan.stages.iter().find(|stage| stage.id.as_str() == "build-lib").unwrap();
     let lines: Vec<String> = support::stage(build).lines().map(str::to_owned).collect();
@@ -669,7 +672,7 @@ fn scripts_of_the_root_run_after_those_of_members() {
         "prepare": "husky || true",
     });
     insta::assert_snapshot!(before_build(scripts.clone(), &default), @"
-    reads package.json scripts/setup.js
+    reads package.json scripts/lib/names.js scripts/setup.js
     first lib: npm run postinstall
     first .: npm run postinstall
     ");
@@ -690,6 +693,24 @@ fn a_script_of_the_root_that_cannot_run_is_told() {
     insta::assert_snapshot!(before_build(json!({ "prepare": "turbo run build" }), &default), @r#"
     first lib: npm run postinstall
     root-script-not-run: the root's script `prepare` (`turbo run build`) runs in no build: `turbo run build` runs scripts of members
+      if builds need what it does, write `lifecycle = "deferred"` under `[workspace]` and name the files it reads in `root-files`; `"skip"` silences this
+    "#);
+    insta::assert_snapshot!(before_build(json!({ "postinstall": "node scripts/scan.js" }), &default), @r#"
+    first lib: npm run postinstall
+    root-script-not-run: the root's script `postinstall` (`node scripts/scan.js`) runs in no build: `scripts/lib/scanner.js` looks for files by itself, and builds hold a part of them
+      if builds need what it does, write `lifecycle = "deferred"` under `[workspace]` and name the files it reads in `root-files`; `"skip"` silences this
+    "#);
+    let generating = json!({
+        "prepare": "husky && npm run bundle",
+        "bundle": "npm run generate && npm run build --workspace=lib && npm run generate:late",
+        "generate": "node scripts/setup.js",
+        "generate:late": "node scripts/setup.js",
+    });
+    insta::assert_snapshot!(before_build(generating, &default), @r#"
+    reads package.json scripts/lib/names.js scripts/setup.js
+    first lib: npm run postinstall
+    first .: npm run generate
+    root-script-not-run: the root's script `prepare` (`husky && npm run bundle`) runs in no build but for `generate`: `npm run build --workspace=lib` runs scripts of members
       if builds need what it does, write `lifecycle = "deferred"` under `[workspace]` and name the files it reads in `root-files`; `"skip"` silences this
     "#);
     let deferred = Settings { root_lifecycle: Some(drydock_plan::Lifecycle::Deferred), ..Settings::default() };
