@@ -35,6 +35,20 @@ pub(crate) fn commands_of(manifest: &Manifest, script: &str) -> Vec<Command> {
     found
 }
 
+/// The same of a line that is no script itself, such as one that a program starts.
+pub(crate) fn commands_in(manifest: &Manifest, line: &str) -> Vec<Command> {
+    let mut found = Vec::new();
+    for command in commands(line) {
+        for run in runs(manifest, command) {
+            match run {
+                Run::Script(name) => collect(manifest, &name, &mut Vec::new(), &mut found),
+                Run::Command(command) => found.push(command),
+            }
+        }
+    }
+    found
+}
+
 fn collect(manifest: &Manifest, script: &str, within: &mut Vec<String>, found: &mut Vec<Command>) {
     if within.iter().any(|name| name == script) {
         return;

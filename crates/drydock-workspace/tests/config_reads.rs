@@ -264,6 +264,31 @@ const notices = require('path').resolve(__dirname, '../../../notices');
 }
 
 #[test]
+fn what_scripts_of_the_build_start_counts() {
+    assert_snapshot!(shown("node ../../scripts/build.js", r#"
+//- scripts/build.js
+import { execSync } from 'node:child_process';
+execSync('tsc --build', { stdio: 'inherit' });
+execSync('node ../../scripts/copy.js', { stdio: 'inherit' });
+console.log('node is done, and so is tsc');
+//- scripts/copy.js
+import { names } from './names.js';
+//- scripts/names.js
+//- packages/app/tsconfig.json
+{ "extends": "../../tsconfig.json" }
+//- packages/app/src/index.ts
+//- tsconfig.json
+{ "compilerOptions": { "skipLibCheck": true } }
+"#), @r#"
+    package.json  `type` of `scripts/build.js` in packages/app/package.json:1
+    scripts/build.js  `node` in the script `build` in packages/app/package.json:1
+    scripts/copy.js  `node` in the script `build` in packages/app/package.json:1
+    scripts/names.js  import "./names.js" in scripts/copy.js:1
+    tsconfig.json  extends in packages/app/tsconfig.json:1
+    "#);
+}
+
+#[test]
 fn what_leaves_the_workspace_or_is_missing_is_told() {
     assert_snapshot!(shown("tsup", r"
 //- packages/app/tsup.config.ts

@@ -93,7 +93,7 @@ pub(crate) fn steps(folder: &Folder<'_>, script: &str) -> Result<Vec<Step>, Work
 }
 
 /// The tool behind `bun run vite`, `yarn tsc`, `shx cp`, `node node_modules/.bin/vite`.
-fn without_runner(command: Command) -> Command {
+pub(crate) fn without_runner(command: Command) -> Command {
     let is_runner = matches!(command.program.as_str(), "bun" | "yarn" | "pnpm" | "shx" | "node" | "run");
     if !is_runner {
         return command;

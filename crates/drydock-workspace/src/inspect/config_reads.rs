@@ -4,6 +4,7 @@
 //! scripts they run, paths among their arguments, files that tools look for in the folders above. Follows relative
 //! imports from there, and looks at the package's sources for paths that leave it. Only what exists counts.
 
+mod called;
 mod configs;
 mod gather;
 mod resolve;
@@ -40,6 +41,8 @@ pub(super) fn of_script(folder: &Folder<'_>, script: &str) -> Result<ConfigReads
         }
     }
     let mut gather = Gather::new(folder, written)?;
+    let called = called::called(folder, &steps)?;
+    let steps: Vec<Step> = steps.into_iter().chain(called).collect();
     for step in &steps {
         gather.arguments(step, script)?;
         gather.configs(step)?;

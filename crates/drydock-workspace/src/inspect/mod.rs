@@ -16,6 +16,8 @@ mod static_site;
 mod tsconfig;
 mod undeclared;
 
+use std::collections::BTreeSet;
+
 use drydock_diagnostics::Warning;
 use drydock_lockfile::{PackageName, WorkspacePath};
 
@@ -221,6 +223,15 @@ pub fn undeclared(workspace: &Workspace, package: &Package) -> Result<Vec<Undecl
 /// build writes loads them when it runs. None where a bundler may build them in.
 pub fn for_development(workspace: &Workspace, package: &Package) -> Result<Vec<UndeclaredImport>, WorkspaceError> {
     undeclared::for_development(workspace, package)
+}
+
+/// The files of `package` that Node loads with its file at `entry`, itself included, as far as relative imports tell.
+pub fn loaded(
+    workspace: &Workspace,
+    package: &Package,
+    entry: &WorkspacePath,
+) -> Result<BTreeSet<WorkspacePath>, WorkspaceError> {
+    loads::loaded(&folder::Folder::new(workspace, package)?, entry)
 }
 
 /// The static site that `package`'s build makes, if it makes one.

@@ -66,7 +66,7 @@ const BABEL_USERS: [&str; 8] = [
 ];
 
 /// Programs that run the file which is their first argument.
-const RUNNERS: [&str; 12] = [
+pub(super) const RUNNERS: [&str; 12] = [
     "node",
     "tsx",
     "ts-node",
