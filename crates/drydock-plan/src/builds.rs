@@ -57,6 +57,12 @@ impl Planner<'_> {
                 before.extend(self.lifecycle_of(*input));
             }
         }
+        // What cannot be built before, because it needs this package, is there as a checkout has it where the install links
+        // it: enough for tests that a compiler reads.
+        let is_linked = |other: &Member| install.members.contains(self.members.path(*other));
+        for other in self.members.cut(member).filter(is_linked).collect::<Vec<_>>() {
+            reads.extend(self.all_files(other));
+        }
         before.extend(self.lifecycle_of(member));
         before.extend(root_scripts.steps.iter().cloned());
         reads.extend(root_scripts.files.iter().cloned());
@@ -238,7 +244,7 @@ impl Planner<'_> {
         for to in self.members.cut(member) {
             let to = self.members.name(to);
             let message = format!(
-                "`{name}` and `{to}` need each other; `{name}` needs `{to}` for development, and is built without"
+                "`{name}` and `{to}` need each other; `{name}` needs `{to}` for development, and is built before it"
             );
             let help = "if that build fails, move what both need into a package of its own";
             self.warnings.push(Warning::new("development-circle", message).with_help(help));

@@ -120,8 +120,10 @@ fn make(
     let wanted = members.needed(targets.chain(devs).chain(before_checks));
     // What is developed or checked is there as it is.
     let developed = selected.devs.iter().filter_map(|name| own(members, &found.targets[name]));
-    let needed: BTreeSet<Member> =
-        wanted.iter().copied().chain(developed).chain(all_checks.iter().map(|(member, _)| *member)).collect();
+    let checked = all_checks.iter().map(|(member, _)| *member);
+    let mut needed: BTreeSet<Member> = wanted.iter().copied().chain(developed).chain(checked).collect();
+    // Their sources count where what they need is built before them.
+    needed.extend(needed.clone().into_iter().flat_map(|member| members.cut(member).collect::<Vec<_>>()));
     let order = graph.topological(&members.names(&needed), &|name| {
         members.find(name.as_str()).is_some_and(|member| members.is_built(member))
     })?;

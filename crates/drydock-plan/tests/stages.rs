@@ -165,6 +165,31 @@ fn what_runs_has_what_it_imports_though_it_is_declared_for_development() {
 }
 
 #[test]
+fn packages_that_need_each_other_for_tests_see_sources_where_they_are_built_first() {
+    let monorepo = Monorepo::new([
+        service("api", "api").needs(&["core"]).develops_with(&["harness"]).script("build", "tsc"),
+        Member::library("core", "core").develops_with(&["harness"]),
+        Member::library("harness", "harness").field("main", json!("src/index.ts")).needs(&["core"]),
+    ])
+    .file("api/index.js", "")
+    .file("core/src/index.test.ts", "import { run } from 'harness';\n")
+    .file("harness/src/index.ts", "");
+    let plan = planned(&monorepo.load(), &Settings::default(), &[]).unwrap();
+    let build = plan.stages.iter().find(|stage| stage.id.as_str() == "build-core").unwrap();
+    insta::assert_snapshot!(support::stage(build), @"
+    build-core: build core from install
+      reads harness
+      sources core
+      run npm run build
+      writes core/dist
+    ");
+    insta::assert_snapshot!(warnings(&plan), @"
+    development-circle: `core` and `harness` need each other; `core` needs `harness` for development, and is built before it
+      if that build fails, move what both need into a package of its own
+    ");
+}
+
+#[test]
 fn packages_without_a_build_bring_their_files() {
     let monorepo = Monorepo::new([
         service("api", "api").needs(&["plain"]),
