@@ -289,6 +289,22 @@ import { names } from './names.js';
 }
 
 #[test]
+fn sources_of_a_dependency_that_is_built_are_read_where_they_are_imported() {
+    let files = r"
+//- packages/app/tsconfig.json
+{}
+//- packages/app/src/index.ts
+import { lib } from 'lib';
+//- packages/app/src/index.test.ts
+
+import { mock } from 'lib/src/testing.js';
+//- packages/lib/src/testing.ts
+";
+    assert_snapshot!(shown("tsc", files), @"(lib) packages/lib/src/  import of `lib/src/…` in packages/app/src/index.test.ts:2");
+    assert_snapshot!(shown("vite build", files), @"");
+}
+
+#[test]
 fn what_leaves_the_workspace_or_is_missing_is_told() {
     assert_snapshot!(shown("tsup", r"
 //- packages/app/tsup.config.ts

@@ -54,6 +54,7 @@ pub(super) fn of_script(folder: &Folder<'_>, script: &str) -> Result<ConfigReads
     gather.leave_node();
     let compiles_types = steps.iter().any(checks_types);
     gather.sources(compiles_types)?;
+    gather.sources_of_dependencies(compiles_types)?;
     gather.follow()?;
     Ok(gather.finish())
 }

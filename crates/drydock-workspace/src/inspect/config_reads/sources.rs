@@ -10,6 +10,7 @@ use super::gather::{Gather, Role, is_code};
 use super::resolve;
 use crate::error::WorkspaceError;
 use crate::inspect::Place;
+use crate::inspect::commands;
 use crate::inspect::folder::line_of;
 use crate::inspect::javascript::{self, ImportKind};
 use crate::sources::SourceKind;
@@ -82,6 +83,83 @@ impl Gather<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Gather<'_, '_> {
+    /// Looks for imports by name of what no build of a dependency writes: `@acme/core/src/testing`. Whatever is imported
+    /// so loads more beside it, and all of the folder is taken. `types`: a compiler reads tests, too.
+    pub(super) fn sources_of_dependencies(&mut self, types: bool) -> Result<(), WorkspaceError> {
+        let (package, workspace) = (self.folder.package, self.workspace);
+        let folders: Vec<(String, WorkspacePath)> = self
+            .dependencies()
+            .iter()
+            .filter_map(|path| workspace.package_of(path).filter(|member| member.path == *path))
+            .filter(|member| commands::build_script_of(member).is_some() && !member.manifest.text().contains("src/"))
+            .filter_map(|member| Some((format!("{}/src/", member.name), member.path.join("src").ok()?)))
+            .collect();
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let needles: Arc<[String]> = folders.iter().map(|(needle, _)| needle.clone()).collect();
+        let files = self.sources.package_files(package)?;
+        let tree = &*workspace.tree;
+        let found: Vec<(WorkspacePath, Arc<Vec<NamedAt>>)> = files
+            .files
+            .par_iter()
+            .filter(|file| matches!(file.kind, SourceKind::File { .. }) && is_code(&file.path))
+            .filter(|file| (types || !is_test(&file.path)) && !is_tool_setting(&file.path, &package.path))
+            .map(|file| {
+                let look = Named {
+                    path: file.path.clone(),
+                    content: tree.content_name(&file.path)?,
+                    needles: needles.clone(),
+                };
+                let found = match tree.memo().filter(|_| look.content.is_some()) {
+                    Some(memo) => memo.answer(look.clone(), || look.found(tree)),
+                    None => look.found(tree).map(Arc::new),
+                };
+                Ok((file.path.clone(), found?))
+            })
+            .collect::<Result<_, WorkspaceError>>()?;
+        for (file, found) in found {
+            for (folder, line) in found.iter() {
+                let (needle, folder) = &folders[*folder];
+                let place = Place { file: file.clone(), line: Some(*line) };
+                self.directory(folder, false, &place, &format!("import of `{needle}…`"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which needle is imported, by its place among all, and the line.
+type NamedAt = (usize, usize);
+
+/// A look for names in one source file, and all that its outcome depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Named {
+    path: WorkspacePath,
+    /// What the file holds, where that has a name.
+    content: Option<Arc<str>>,
+    /// What an import begins with.
+    needles: Arc<[String]>,
+}
+
+impl Named {
+    /// The needles that are imported, once each.
+    fn found(&self, tree: &dyn Tree) -> Result<Vec<NamedAt>, WorkspaceError> {
+        let Some(bytes) = tree.read(&self.path)? else { return Ok(Vec::new()) };
+        let is_there = |needle: &String| memmem::find(&bytes, needle.as_bytes()).is_some();
+        if !self.needles.iter().any(is_there) {
+            return Ok(Vec::new());
+        }
+        let imports = javascript::imports(self.path.as_str(), &String::from_utf8_lossy(&bytes));
+        let found = self.needles.iter().enumerate().filter_map(|(index, needle)| {
+            let import = imports.iter().find(|import| import.specifier.starts_with(needle.as_str()))?;
+            Some((index, import.line))
+        });
+        Ok(found.collect())
     }
 }
 
