@@ -220,21 +220,27 @@ fn watch(engine: &Engine, name: &str, port: Option<u64>) -> Result<(bool, String
         }
         None => None,
     };
+    let logs = || -> Result<Option<said::Said>> {
+        let logs = engine.docker().args(["logs", "--tail", "200", name]).output()?;
+        let text = [logs.stdout, logs.stderr].concat();
+        Ok(said::reason(String::from_utf8_lossy(&text).lines()))
+    };
     loop {
         let state = ask(&["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", name])?;
         if !state.starts_with("true") {
-            let logs = engine.docker().args(["logs", "--tail", "200", name]).output()?;
-            let text = [logs.stdout, logs.stderr].concat();
-            let text = String::from_utf8_lossy(&text).into_owned();
             let code = state.trim().rsplit(' ').next().unwrap_or_default();
-            return Ok(match said::reason(text.lines()) {
+            return Ok(match logs()? {
                 _ if code == "0" => (true, "ends with 0".to_owned()),
                 Some(said) => (false, format!("ends with {code}: {}", said.line)),
                 None => (false, format!("ends with {code}, and says nothing")),
             });
         }
         if let Some(Ok(response)) = published.map(|port| engine::http_get(port, "/")) {
-            return Ok((true, format!("answers {}", response.status)));
+            let answer = format!("answers {}", response.status);
+            return Ok(match logs()? {
+                Some(said) if response.status >= 500 => (false, format!("{answer}: {}", said.line)),
+                _ => (response.status < 500, answer),
+            });
         }
         if begin.elapsed() > READY_WITHIN {
             let says = if port.is_some() { "runs, and does not answer" } else { "runs" };

@@ -35,7 +35,7 @@ const UNREACHABLE: [&str; 12] = [
 ];
 
 /// Words of lines that say what is wrong.
-const WRONG: [&str; 11] = [
+const WRONG: [&str; 12] = [
     "rror: ",
     "rror TS",
     "[ERROR]",
@@ -47,6 +47,7 @@ const WRONG: [&str; 11] = [
     "fatal: ",
     "is required",
     "xception: ",
+    "ENOENT",
 ];
 
 /// A line that tells something, and whether it is about the network.
@@ -61,7 +62,9 @@ pub(super) struct Said {
 pub(super) fn reason<'l>(lines: impl IntoIterator<Item = &'l str>) -> Option<Said> {
     let lines: Vec<String> = lines.into_iter().filter_map(plain).collect();
     let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
-    let found = |words: &'static [&'static str]| lines.iter().find(|line| has(line, words) && !is_source(line));
+    // `Uncaught exception:` announces the line that tells.
+    let tells = |line: &str| !is_source(line) && !line.ends_with(':') && !line.ends_with("output)");
+    let found = |words: &'static [&'static str]| lines.iter().find(|line| has(line, words) && tells(line));
     let network = found(&UNREACHABLE);
     let line = network.or_else(|| found(&WRONG)).or_else(|| lines.iter().rfind(|line| !is_source(line)))?;
     Some(Said { line: shortened(line), network: network.is_some() })
@@ -137,6 +140,8 @@ mod tests {
             line(download),
             "network: Error: request to https://example.org/a failed, reason: getaddrinfo ENOTFOUND example.org"
         );
+        let announced = "[11ty] Uncaught exception: (more in DEBUG output)\n[11ty] spawn tap ENOENT (via Error)\n[11ty] Original error stack trace: Error: spawn tap ENOENT\n";
+        assert_eq!(line(announced), "[11ty] spawn tap ENOENT (via Error)");
         assert_eq!(line("one\ntwo\nnpm error code ELIFECYCLE\n    at x (y.js:1:2)\n"), "two");
         assert_eq!(reason(["", "----", "npm error code 1"]), None);
     }
