@@ -36,6 +36,9 @@ const REPOSITORIES: &[(&str, &str, &str)] = &[
 /// How long an image may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
+/// What is said of a container that came to its end well.
+const ENDED: &str = "ends with 0";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only these of the repositories, each as `owner/name` or `name`; all without it
@@ -179,10 +182,11 @@ impl Survey<'_> {
             // Without arguments a command may have nothing to do.
             let first = first.clone();
             started = self::started(engine, &tag, None, &["--help"])
-                .map(|(helps, says)| if helps { (true, format!("{first}; `--help` {says}")) } else { (false, first) });
+                .map(|(helps, _)| if helps { (true, format!("{first}; `--help` {ENDED}")) } else { (false, first) });
         }
         let _ = engine.docker().args(["image", "rm", "--force", &tag]).output();
-        let (starts, says) = started?;
+        let (mut starts, says) = started?;
+        starts &= is_command || !says.starts_with(ENDED);
         Ok(json!({ "builds": true, "starts": starts, "says": says }))
     }
 
@@ -230,7 +234,8 @@ fn watch(engine: &Engine, name: &str, port: Option<u64>) -> Result<(bool, String
         if !state.starts_with("true") {
             let code = state.trim().rsplit(' ').next().unwrap_or_default();
             return Ok(match logs()? {
-                _ if code == "0" => (true, "ends with 0".to_owned()),
+                Some(said) if code == "0" => (true, format!("{ENDED}: {}", said.line)),
+                None if code == "0" => (true, ENDED.to_owned()),
                 Some(said) => (false, format!("ends with {code}: {}", said.line)),
                 None => (false, format!("ends with {code}, and says nothing")),
             });
@@ -261,7 +266,7 @@ fn failed_step(output: &Output, target: &str) -> Option<String> {
     let step = ended["instruction"].as_str().map(|instruction| {
         let command = instruction.rsplit_once("--mount=").map_or(instruction, |(_, rest)| rest);
         let command = command.split_once(' ').map_or(command, |(_, command)| command);
-        format!("`{}`: ", command.replace('`', "'"))
+        format!("`{}`: ", command.trim().replace('`', "'"))
     });
     let package = ended["package"].as_str().map(|package| format!("`{package}`, ")).unwrap_or_default();
     Some(format!("{package}{}{said}", step.unwrap_or_default()))

@@ -20,8 +20,6 @@ pub(crate) struct Listening {
     pub(crate) port: Option<(u16, String)>,
     /// The environment variable that the address is read from, and what told so.
     pub(crate) host: Option<(&'static str, String)>,
-    /// Nothing but its framework tells the port.
-    pub(crate) is_guess: bool,
     /// The file and 1-based line that listen on an address which only what is in the container reaches.
     pub(crate) loopback: Option<(WorkspacePath, usize)>,
 }
@@ -67,7 +65,6 @@ pub(crate) fn listening(
     }
     if found.port.is_none() {
         found.port = by_framework(launch, service);
-        found.is_guess = found.port.is_some();
     }
     Ok(found)
 }

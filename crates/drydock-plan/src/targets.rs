@@ -330,18 +330,15 @@ fn start(
     port: Option<u16>,
     found: &mut FoundTarget,
 ) -> Result<(), PlanError> {
-    if found.kind == TargetKind::Cli && facts.service.framework.is_none() {
+    // A command is told by its arguments to listen, if ever; what its sources could do says nothing.
+    if found.kind == TargetKind::Cli {
         found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
         found.env.extend(launch.env.clone());
-        found.port = port;
+        found.port = port.or(launch.port);
         found.launch = Some(launch);
         return Ok(());
     }
-    let mut listening = listen::listening(workspace, members.package(member), &facts.service, &launch)?;
-    if found.kind == TargetKind::Cli {
-        // A command is told by its arguments to listen, if ever; what its framework is given elsewhere says nothing.
-        listening.port = listening.port.filter(|_| !listening.is_guess);
-    }
+    let listening = listen::listening(workspace, members.package(member), &facts.service, &launch)?;
     found.decisions.push(decision("command", &launch.command.join(" "), launch.because.clone()));
     found.env.extend(launch.env.clone());
     match (port, listening.port) {

@@ -319,7 +319,6 @@ fn a_command_is_one_however_it_is_started() {
     stdio: Cli stdio
       target stdio = cli: it depends on express, and stdio/package.json has the command `stdio`
       target stdio: command = node dist/index.js: stdio/package.json has the command `stdio`
-      target stdio: port = none: nothing says that it listens
     - stack: its command `stack` runs stack/bin/stack.js, which is not there, and nothing builds it
     ");
 }

@@ -300,7 +300,7 @@ import { lib } from 'lib';
 import { mock } from 'lib/src/testing.js';
 //- packages/lib/src/testing.ts
 ";
-    assert_snapshot!(shown("tsc", files), @"(lib) packages/lib/src/  import of `lib/src/…` in packages/app/src/index.test.ts:2");
+    assert_snapshot!(shown("tsc", files), @"(lib) packages/lib/  import of `lib/src/…` in packages/app/src/index.test.ts:2");
     assert_snapshot!(shown("vite build", files), @"");
 }
 

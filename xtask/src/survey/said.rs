@@ -1,5 +1,7 @@
 //! The line of a program's output that says what went wrong.
 
+use serde_json::Value;
+
 /// Beginnings of npm's lines that tell where and with what it ran, not why it ended.
 const NPM_ABOUT: [&str; 14] = [
     "code ",
@@ -35,7 +37,7 @@ const UNREACHABLE: [&str; 12] = [
 ];
 
 /// Words of lines that say what is wrong.
-const WRONG: [&str; 12] = [
+const WRONG: [&str; 13] = [
     "rror: ",
     "rror TS",
     "[ERROR]",
@@ -46,6 +48,7 @@ const WRONG: [&str; 12] = [
     "Missing ",
     "fatal: ",
     "is required",
+    "is not set",
     "xception: ",
     "ENOENT",
 ];
@@ -73,7 +76,10 @@ pub(super) fn reason<'l>(lines: impl IntoIterator<Item = &'l str>) -> Option<Sai
 /// A line without colours and without what npm puts before it; `None` where nothing is left that tells anything.
 fn plain(line: &str) -> Option<String> {
     let line = without_escapes(line);
-    let mut text = line.trim();
+    // A line of a logger that writes JSON.
+    let logged = serde_json::from_str::<Value>(&line).ok();
+    let message = ["msg", "message"].iter().find_map(|key| logged.as_ref()?.get(key)?.as_str());
+    let mut text = message.unwrap_or(&line).trim();
     for prefix in ["npm error ", "npm ERR! ", "npm error", "npm ERR!", "⨯ ", "✖ ", "✘ ", "> ", "| "] {
         if let Some(rest) = text.strip_prefix(prefix) {
             text = rest.trim();
@@ -134,6 +140,7 @@ mod tests {
         assert_eq!(line(npm), "src/a.ts(3,1): error TS2304: no name");
         let thrown = "/app/index.js:3\n  throw new Error('x: y');\n\u{1b}[31mError: x: y\u{1b}[0m\n    at Object.<anonymous>\n\nNode.js v24.1.0\n";
         assert_eq!(line(thrown), "Error: x: y");
+        assert_eq!(line("{\"level\":50,\"msg\":\"A_KEY must be set\"}\n"), "A_KEY must be set");
         let download =
             "Downloading\nError: request to https://example.org/a failed, reason: getaddrinfo ENOTFOUND example.org\n";
         assert_eq!(

@@ -88,7 +88,7 @@ impl Gather<'_, '_> {
 
 impl Gather<'_, '_> {
     /// Looks for imports by name of what no build of a dependency writes: `@acme/core/src/testing`. Whatever is imported
-    /// so loads more beside it, and all of the folder is taken. `types`: a compiler reads tests, too.
+    /// so loads more beside it, and all of the package is taken. `types`: a compiler reads tests, too.
     pub(super) fn sources_of_dependencies(&mut self, types: bool) -> Result<(), WorkspaceError> {
         let (package, workspace) = (self.folder.package, self.workspace);
         let folders: Vec<(String, WorkspacePath)> = self
@@ -96,7 +96,7 @@ impl Gather<'_, '_> {
             .iter()
             .filter_map(|path| workspace.package_of(path).filter(|member| member.path == *path))
             .filter(|member| commands::build_script_of(member).is_some() && !member.manifest.text().contains("src/"))
-            .filter_map(|member| Some((format!("{}/src/", member.name), member.path.join("src").ok()?)))
+            .map(|member| (format!("{}/src/", member.name), member.path.clone()))
             .collect();
         if folders.is_empty() {
             return Ok(());
