@@ -139,8 +139,7 @@ pub(super) fn prepare(
         dockerfile: text.clone(),
         ..BuildRequest::default()
     };
-    let failure_context =
-        FailureContext { dockerfile: text.into(), stages: origins(plan), members: members(loaded) };
+    let failure_context = FailureContext { dockerfile: text.into(), stages: origins(plan), members: members(loaded) };
     let specs = plan.stages.iter().map(spec).collect();
     Ok(Prepared { request, dockerfile, wish, specs, failure_context, tags, reasons: BTreeMap::new() })
 }
