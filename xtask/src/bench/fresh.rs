@@ -2,10 +2,11 @@
 //! drydock writes, and by `docker buildx build` of its own Dockerfile, both wholly from the cache. Then how long it takes
 //! to know that nothing changed.
 //!
-//! All are whole commands, on one daemon, in turns. What bake needs on disk is written before.
+//! All are whole commands, on one daemon that is at rest, in turns. What bake needs on disk is written before.
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use fs_err as fs;
@@ -16,6 +17,8 @@ use crate::measure::{self, Candidate};
 use crate::state::StateDir;
 use crate::{daemon, demo, host, images};
 
+/// How long the daemon is left alone before each build: it tidies up behind one, and none should pay for another's.
+const PAUSE: Duration = Duration::from_millis(500);
 const TAG: &str = "drydock-bench-fresh:drydock";
 const OWN_TAG: &str = "drydock-bench-fresh:own";
 
@@ -65,7 +68,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         host::run_quiet(&mut command(&bench))?;
     }
     let ours = &bench;
-    let build = who.map(|(name, command)| candidate(name, move || command(ours), || Ok(())));
+    let pause = || {
+        std::thread::sleep(PAUSE);
+        Ok(())
+    };
+    let build = who.map(|(name, command)| candidate(name, move || command(ours), pause));
     println!("{}", measure::table(&measure::interleaved(&build, args.runs)?));
 
     let files = bench.drydock(&["files", "api"])?.lines().count();
