@@ -13,6 +13,7 @@ use similar::TextDiff;
 
 use super::json_text;
 use super::load::load;
+use super::whole::replace;
 use crate::args::{DockerfileArgs, GlobalArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -225,7 +226,7 @@ pub(super) fn write_file(path: &Utf8Path, file: &WrittenFile) -> io::Result<()> 
     if let Some(parent) = path.parent() {
         fs_err::create_dir_all(parent)?;
     }
-    fs_err::write(path, &file.bytes)?;
+    replace(path.as_std_path(), &file.bytes)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -24,11 +24,11 @@ pub(super) fn html(replay: &Replay) -> String {
     line(
         &mut page,
         &format!(
-            "<p>{} of them affect an image, out of {} with {} stages. {} install anew and leave the lockfile alone. {} \
-             affect an image without touching what it is made of.</p>",
+            "<p>{} of them change an image of {} in {}. {} install anew though they leave the lockfile alone; {} \
+             change an image without touching what it is made of.</p>",
             replay.affected(),
             units::count(replay.targets as u64, "target"),
-            replay.stages,
+            units::count(replay.stages as u64, "stage"),
             replay.idle_installs(),
             replay.unfounded()
         ),
