@@ -37,7 +37,7 @@ const UNREACHABLE: [&str; 12] = [
 ];
 
 /// Words of lines that say what is wrong.
-const WRONG: [&str; 13] = [
+const WRONG: [&str; 12] = [
     "rror: ",
     "rror TS",
     "[ERROR]",
@@ -48,10 +48,12 @@ const WRONG: [&str; 13] = [
     "Missing ",
     "fatal: ",
     "is required",
-    "is not set",
     "xception: ",
     "ENOENT",
 ];
+
+/// Words of lines that name what is missing, which says more than that something is.
+const MISSING: [&str; 3] = ["is not set", "must be set", "environment variable"];
 
 /// A line that tells something, and whether it is about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +71,10 @@ pub(super) fn reason<'l>(lines: impl IntoIterator<Item = &'l str>) -> Option<Sai
     let tells = |line: &str| !is_source(line) && !line.ends_with(':') && !line.ends_with("output)");
     let found = |words: &'static [&'static str]| lines.iter().find(|line| has(line, words) && tells(line));
     let network = found(&UNREACHABLE);
-    let line = network.or_else(|| found(&WRONG)).or_else(|| lines.iter().rfind(|line| !is_source(line)))?;
+    let line = network
+        .or_else(|| found(&MISSING))
+        .or_else(|| found(&WRONG))
+        .or_else(|| lines.iter().rfind(|line| !is_source(line)))?;
     Some(Said { line: shortened(line), network: network.is_some() })
 }
 
@@ -141,6 +146,7 @@ mod tests {
         let thrown = "/app/index.js:3\n  throw new Error('x: y');\n\u{1b}[31mError: x: y\u{1b}[0m\n    at Object.<anonymous>\n\nNode.js v24.1.0\n";
         assert_eq!(line(thrown), "Error: x: y");
         assert_eq!(line("{\"level\":50,\"msg\":\"A_KEY must be set\"}\n"), "A_KEY must be set");
+        assert_eq!(line("*** Error: no configuration. ***\nA_KEY is not set\n*****\n"), "A_KEY is not set");
         let download =
             "Downloading\nError: request to https://example.org/a failed, reason: getaddrinfo ENOTFOUND example.org\n";
         assert_eq!(
