@@ -19,11 +19,11 @@ impl ListedContext {
     ///
     /// `cache` is the folder of the digest cache and the context's name in it, which are a request's
     /// [`digest_cache`](crate::BuildRequest::digest_cache) and [`shared_key`](crate::BuildRequest::shared_key). `seen` gives
-    /// what the caller saw of a file a moment ago, where it did; that is not looked at again.
+    /// what the caller saw of a file a moment ago, by its path in the context, where it did; that is not looked at again.
     pub fn list(
         context: Vec<ContextEntry>,
         cache: Option<(&Path, &str)>,
-        seen: impl Fn(&Path) -> Option<Look> + Sync,
+        seen: impl Fn(&str) -> Option<Look> + Sync,
     ) -> Result<Self, BuildError> {
         let cache = cache.map(|(folder, name)| DigestCache::load(folder, name)).unwrap_or_default();
         Ok(Self(Arc::new(listing::list(context, &cache, seen)?)))

@@ -10,7 +10,7 @@
 //! lie between 2001 and 2021, so that nothing in a build meets a file from the future.
 
 use std::cmp::Ordering;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,7 +64,7 @@ pub(crate) enum Content {
 pub(crate) fn list(
     mut entries: Vec<ContextEntry>,
     cache: &DigestCache,
-    seen: impl Fn(&Path) -> Option<Look> + Sync,
+    seen: impl Fn(&str) -> Option<Look> + Sync,
 ) -> Result<Listing, BuildError> {
     let begun = Instant::now();
     for entry in &entries {
@@ -75,25 +75,31 @@ pub(crate) fn list(
         entries.par_sort_unstable_by(order);
     }
     let entries = with_parents(entries)?;
-    let listed: Vec<(Listed, Option<Digested>)> =
-        entries.into_par_iter().map(|entry| list_entry(entry, cache, &seen)).collect::<Result<_, _>>()?;
-    cache.store(listed.iter().filter_map(|(_, digested)| digested.as_ref()));
+    // In one piece for each thread: parts that are put together afterwards are copied, which takes as long as the rest.
+    let mut results = Vec::new();
+    entries.into_par_iter().map(|entry| list_entry(entry, cache, &seen)).collect_into_vec(&mut results);
     let mut summary = ContextSummary::default();
-    for (entry, digested) in &listed {
+    let mut entries = Vec::with_capacity(results.len());
+    let mut all = Vec::with_capacity(results.len());
+    for result in results {
+        let (entry, digested) = result?;
         if !matches!(entry.content, Content::Nothing) {
             summary.files += 1;
             summary.bytes += entry.stat.size.unsigned_abs();
         }
         summary.digested += u64::from(digested.is_some_and(|digested| !digested.known));
+        all.extend(digested);
+        entries.push(entry);
     }
+    cache.store(all.iter());
     summary.duration = begun.elapsed();
-    Ok(Listing { entries: listed.into_iter().map(|(entry, _)| entry).collect(), summary })
+    Ok(Listing { entries, summary })
 }
 
 fn list_entry(
     entry: ContextEntry,
     cache: &DigestCache,
-    seen: &impl Fn(&Path) -> Option<Look>,
+    seen: &impl Fn(&str) -> Option<Look>,
 ) -> Result<(Listed, Option<Digested>), BuildError> {
     let ContextEntry { path, mode, content } = entry;
     let stat = Stat { path, mode: go_mode(mode), mod_time: nanoseconds(0), ..Stat::default() };
@@ -112,7 +118,7 @@ fn list_entry(
         }
         ContextContent::File(file) => {
             let unreadable = |source| BuildError::UnreadableContext { source };
-            let look = seen(&file).map_or_else(|| Look::now(&file), Ok).map_err(unreadable)?;
+            let look = seen(&stat.path).map_or_else(|| Look::now(&file), Ok).map_err(unreadable)?;
             if !look.metadata.is_file() {
                 let message = format!("`{}` is not a file", file.display());
                 return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, message)));

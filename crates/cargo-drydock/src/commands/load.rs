@@ -1,6 +1,5 @@
 //! The first steps of every command: the root, the configuration, the workspace, its graph.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -102,12 +101,11 @@ impl Loaded {
         Ok(plan)
     }
 
-    /// What planning saw of files below the root, by their paths on disk.
-    pub(super) fn seen(&self) -> impl Fn(&Path) -> Option<Look> + Send + Sync + use<> {
+    /// What planning saw of files below the root, by their paths from there.
+    pub(super) fn seen(&self) -> impl Fn(&str) -> Option<Look> + Send + Sync + use<> {
         let disk = Arc::clone(&self.disk);
         move |path| {
-            let path = Utf8Path::from_path(path)?.strip_prefix(disk.root()).ok()?;
-            let metadata = disk.metadata(&WorkspacePath::new(path.as_str()).ok()?).ok()??;
+            let metadata = disk.metadata(&WorkspacePath::new(path).ok()?).ok()??;
             Some(Look { metadata, at: disk.since() })
         }
     }

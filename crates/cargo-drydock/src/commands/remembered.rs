@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use drydock_build::{DigestCache, Look};
+use drydock_build::{DigestCache, Digested, Look};
 use drydock_plan::{BuildPlan, WorkspacePath};
 use drydock_workspace::{Asked, EntryKind, Tracked, Tree as _, TreeEntry};
 use rayon::prelude::*;
@@ -27,8 +27,10 @@ pub(super) struct Memory<'l> {
     file: PathBuf,
     /// This program, the settings and the selection.
     key: Digest,
+    /// What files held when they were last looked at.
+    digests: DigestCache,
     /// What git's index held at the beginning, from which git answers.
-    index: Option<Digest>,
+    index: Option<Digested>,
 }
 
 type Digest = [u8; 32];
@@ -63,8 +65,11 @@ impl<'l> Memory<'l> {
         let made = program.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let program = (env!("CARGO_PKG_VERSION"), program.len(), made);
         let key = blake3::hash(format!("{:?}", (program, targets, &loaded.config.settings)).as_bytes());
-        let index = index_of(&git).and_then(|index| digest_of(&index));
-        Some(Self { loaded, file: folder.join(&place.to_hex()[..32]), key: key.into(), index })
+        let file = folder.join(&place.to_hex()[..32]);
+        let name = file.to_string_lossy();
+        let digests = request::digest_cache().map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
+        let index = digest_of_index(&git, &digests);
+        Some(Self { loaded, file, key: key.into(), digests, index })
     }
 
     /// The plan that was kept, if the tree still answers as it did when the plan was made.
@@ -75,7 +80,7 @@ impl<'l> Memory<'l> {
         if key != self.key || blake3::hash(rest).as_bytes() != sum {
             return None;
         }
-        let same_index = self.index.is_some_and(|now| now == index);
+        let same_index = self.index.is_some_and(|now| now.digest.as_bytes() == index);
         let (basis, plan) = postcard::take_from_bytes::<Basis>(&kept[HEAD..]).ok()?;
         let plan = std::thread::scope(|scope| {
             // Git is another process, which takes its time.
@@ -109,8 +114,10 @@ impl<'l> Memory<'l> {
     /// Writes basis and plan, with the index that git answered from if it is known which that was.
     fn write(&self, body: &[u8]) {
         let git = self.loaded.root.join(".git");
-        let index = index_of(&git).and_then(|index| digest_of(&index)).filter(|now| self.index == Some(*now));
-        let rest = [&self.key[..], &index.unwrap_or_default(), body].concat();
+        let index = digest_of_index(&git, &self.digests).map(|now| now.digest);
+        let index = index.filter(|now| self.index.is_some_and(|then| then.digest == *now));
+        let index: Digest = index.map(Digest::from).unwrap_or_default();
+        let rest = [&self.key[..], &index, body].concat();
         let kept = [&blake3::hash(&rest).as_bytes()[..], &rest].concat();
         if let Some(folder) = self.file.parent() {
             drop(fs_err::create_dir_all(folder).and_then(|()| replace(&self.file, kept)));
@@ -134,20 +141,18 @@ impl<'l> Memory<'l> {
 
     /// Whether files hold what they did. Those that look as they did at the last time are not read.
     fn contents_hold(&self, contents: &[(WorkspacePath, Option<Digest>)]) -> bool {
-        let name = self.file.to_string_lossy();
-        let cache = request::digest_cache().map(|folder| DigestCache::load(&folder, &name)).unwrap_or_default();
         let disk = &*self.loaded.disk;
         let digests = contents.par_iter().map(|(path, digest)| match (disk.metadata(path), digest) {
             (Ok(None), None) => Some(None),
             (Ok(Some(metadata)), Some(digest)) => {
                 let at = self.loaded.root.join(path.as_str());
-                let now = cache.digest(at.as_std_path(), &Look { metadata, at: disk.since() }).ok()?;
+                let now = self.digests.digest(at.as_std_path(), &Look { metadata, at: disk.since() }).ok()?;
                 (now.digest == *digest).then_some(Some(now))
             }
             _ => None,
         });
         let Some(digests) = digests.collect::<Option<Vec<_>>>() else { return false };
-        cache.store(digests.iter().flatten());
+        self.digests.store(digests.iter().flatten().chain(&self.index));
         true
     }
 }
@@ -183,8 +188,10 @@ fn index_of(git: &Utf8Path) -> Option<Utf8PathBuf> {
     Some(git.parent()?.join(folder).join("index"))
 }
 
-fn digest_of(file: &Utf8Path) -> Option<Digest> {
-    Some(blake3::hash(&fs_err::read(file).ok()?).into())
+/// What a repository's index holds.
+fn digest_of_index(git: &Utf8Path, digests: &DigestCache) -> Option<Digested> {
+    let index = index_of(git)?;
+    digests.digest(index.as_std_path(), &Look::now(index.as_std_path()).ok()?).ok()
 }
 
 fn of_list(entries: &[TreeEntry]) -> Digest {

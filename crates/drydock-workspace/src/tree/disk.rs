@@ -39,7 +39,7 @@ pub struct DiskTree {
 struct Listing {
     entries: Arc<[TreeEntry]>,
     /// What each entry looked like. Directories were not looked at.
-    looks: Vec<Option<Metadata>>,
+    looks: Vec<Option<Box<Metadata>>>,
 }
 
 const HELD: &str = "nothing panics while the lock is held";
@@ -79,20 +79,31 @@ impl DiskTree {
     ///
     /// When the path leaves the workspace, or the disk does not answer.
     pub fn metadata(&self, path: &WorkspacePath) -> Result<Option<Metadata>, WorkspaceError> {
+        // A file that was listed is one, whatever way its directory was reached.
+        if let Some(look) = self.listed(path).flatten().filter(|look| !look.is_symlink()) {
+            return Ok(Some(look));
+        }
         let Some(resolved) = self.resolve(path, true)? else { return Ok(None) };
-        let parent = resolved.parent().unwrap_or_default();
-        let listed = self
-            .listings
-            .with(&parent, |listing| listing.place(resolved.file_name()).map(|place| listing.looks[place].clone()));
-        match listed {
+        match self.listed(&resolved) {
             // The links are followed: what was not looked at is a directory.
-            Some(look) => Ok(look.flatten()),
+            Some(look) => Ok(look),
             None => match fs_err::metadata(self.at(&resolved)) {
                 Ok(metadata) => Ok(Some(metadata).filter(|metadata| !metadata.is_dir())),
                 Err(error) if absent(&error) => Ok(None),
                 Err(error) => Err(WorkspaceError::read(path, error)),
             },
         }
+    }
+
+    /// What an entry looked like, `None` inside for what is none or was not looked at; `None` where the directory was not
+    /// listed.
+    #[allow(clippy::option_option, reason = "that nothing is there is an answer, too")]
+    fn listed(&self, path: &WorkspacePath) -> Option<Option<Metadata>> {
+        let parent = path.parent()?;
+        self.listings.with(&parent, |listing| {
+            let place = listing.place(path.file_name())?;
+            listing.looks[place].as_deref().cloned()
+        })
     }
 
     fn at(&self, path: &WorkspacePath) -> Utf8PathBuf {
@@ -176,7 +187,7 @@ impl DiskTree {
                 (EntryKind::Directory, None)
             } else {
                 match entry.metadata() {
-                    Ok(metadata) => (self.entry_kind(&at, &metadata)?, Some(metadata)),
+                    Ok(metadata) => (self.entry_kind(&at, &metadata)?, Some(Box::new(metadata))),
                     // Gone between listing and looking: as if it had never been listed.
                     Err(error) if absent(&error) => continue,
                     Err(error) => return Err(WorkspaceError::read(&at, error)),
