@@ -219,14 +219,16 @@ async fn build(work: Work<'_>, prepared: &Prepared, started: Begun, watch: &mut 
     watch.shell.warn_all(&nowhere(&prepared.wish, &fleet));
     watch.shell.warn_all(&keeps_times(args, &prepared.wish, &fleet));
     let folder = tempfile::tempdir().map_err(|source| Ended::Failed(MetadataError { source }.into()))?;
-    let content =
-        watch.idly(started.listing).await?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let registries = Registries::of(fleet.builders());
+    // The daemon is asked what it has while the context is listed.
+    let bases = fresh::base_digests(&fleet, &registries, plan, prepared.request.pull);
+    let (content, bases) = watch.idly(async { tokio::join!(started.listing, bases) }).await?;
+    let content = content.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     watch.shell.verbose("Listed", listed(content.summary()));
     let mut request = prepared.request.clone();
     let mut requests = each_asked(&request, &fleet, &prepared.wish, folder.path());
     // Labels are made of what was listed, so that it is also what is built.
     request.listed = Some(content.clone());
-    let registries = Registries::of(fleet.builders());
     let search = Search {
         fleet: &fleet,
         registries: &registries,
@@ -235,7 +237,7 @@ async fn build(work: Work<'_>, prepared: &Prepared, started: Begun, watch: &mut 
         content: &content,
         wish: &prepared.wish,
     };
-    let (known, warning) = watch.idly(search.label(&mut requests)).await??;
+    let (known, warning) = search.label(&mut requests, &bases?);
     watch.shell.warn_all(&warning);
     let found = if args.force { BTreeMap::new() } else { watch.idly(search.find(&requests)).await?? };
     let cache = request::cache_folder();
@@ -397,6 +399,10 @@ async fn built_targets(
     // All are asked about at once: one after the other, sixty answers take as long as the build did.
     let details = outcome.targets.iter().zip(places).map(async |(target, place_of_builder)| {
         let TargetResult::Built(image) = &target.result else { return Ok(None) };
+        // What was found was looked at.
+        if let Some((_, details)) = fresh.get(target.target.as_str()).and_then(|found| found.stored.as_ref()) {
+            return Ok(Some(details.clone()));
+        }
         let builder = &fleet.builders()[*place_of_builder];
         let is_file = outputs.get(target.target.as_str()).and_then(|output| place(output)).is_some();
         let has_store = builder.info().kind == DaemonKind::Docker && !is_file;

@@ -57,18 +57,16 @@ pub(super) struct Remote {
 impl Search<'_> {
     /// Labels the targets of each builder's request with their fingerprints, and gives those. A target that begins with an
     /// image of which nobody knows what it is gets none: whether what was built still is what would be could not be told.
-    pub(super) async fn label(
-        &self,
-        requests: &mut [BuildRequest],
-    ) -> Result<(Vec<Known>, Option<Warning>), BuildError> {
+    ///
+    /// `bases` has what each builder's base images are.
+    pub(super) fn label(&self, requests: &mut [BuildRequest], bases: &[Bases]) -> (Vec<Known>, Option<Warning>) {
         let mut all = Vec::new();
         let mut unknown: BTreeSet<String> = BTreeSet::new();
         let becomes_image = |target: &TargetRequest| match self.wish {
             Wish::Images(Images { push, load, .. }) => target.output == Output::Image || *push || *load,
             Wish::Files => false,
         };
-        for (builder, request) in self.fleet.builders().iter().zip(requests) {
-            let bases = self.bases(builder, request.pull).await?;
+        for ((builder, request), bases) in self.fleet.builders().iter().zip(requests).zip(bases) {
             let info = builder.info();
             let mut of_platform: BTreeMap<String, Arc<Fingerprints>> = BTreeMap::new();
             let mut known = Known::new();
@@ -79,7 +77,7 @@ impl Search<'_> {
                 };
                 let fingerprints = of_platform.entry(platform.clone()).or_insert_with(|| {
                     let arguments = Some(&target.build_args);
-                    let surroundings = Surroundings { arguments, platform: Some(&platform), bases: Some(&bases) };
+                    let surroundings = Surroundings { arguments, platform: Some(&platform), bases: Some(bases) };
                     Arc::new(Fingerprints::of(self.plan, self.dockerfile, &surroundings, |file| {
                         self.content.digest(file.path.as_str()).expect("every file of the plan was listed")
                     }))
@@ -97,28 +95,7 @@ impl Search<'_> {
             }
             all.push(known);
         }
-        Ok((all, unknown_bases(&unknown)))
-    }
-
-    /// What the references of base images point to, as this builder will find it, as far as that is to be had.
-    async fn bases(&self, builder: &Builder, pull: Pull) -> Result<BTreeMap<ImageRef, String>, BuildError> {
-        let found = base_images(self.plan).into_iter().map(|image| async move {
-            // A digest says it all, wherever the image is.
-            if image.digest().is_some() {
-                return Ok::<_, BuildError>(None);
-            }
-            let own = match pull {
-                Pull::Missing => bases::in_store(builder, &image).await?,
-                Pull::Always => None,
-            };
-            let digest = match own {
-                Some(stored) => Some(stored.into_digest()),
-                None => bases::in_registry(builder, self.registries, &image).await.ok(),
-            };
-            Ok(digest.map(|digest| (image, digest)))
-        });
-        let found: Vec<_> = join_all(found).await.into_iter().collect::<Result<_, _>>()?;
-        Ok(found.into_iter().flatten().collect())
+        (all, unknown_bases(&unknown))
     }
 
     /// The targets whose images are there, by name. Those of a store that lack a reference are given it. `requests` are
@@ -191,6 +168,38 @@ impl Search<'_> {
         let missing = tags.iter().zip(&there).filter(|(_, there)| lacks(there)).map(|(tag, _)| tag.clone()).collect();
         Some(Remote { image, missing })
     }
+}
+
+/// What the references of base images point to, as far as that is to be had.
+pub(super) type Bases = BTreeMap<ImageRef, String>;
+
+/// The base images of a plan, as each builder will find them.
+pub(super) async fn base_digests(
+    fleet: &Fleet,
+    registries: &Registries,
+    plan: &BuildPlan,
+    pull: Pull,
+) -> Result<Vec<Bases>, BuildError> {
+    let of_builders = fleet.builders().iter().map(async |builder| {
+        let found = base_images(plan).into_iter().map(async |image| {
+            // A digest says it all, wherever the image is.
+            if image.digest().is_some() {
+                return Ok::<_, BuildError>(None);
+            }
+            let own = match pull {
+                Pull::Missing => bases::in_store(builder, &image).await?,
+                Pull::Always => None,
+            };
+            let digest = match own {
+                Some(stored) => Some(stored.into_digest()),
+                None => bases::in_registry(builder, registries, &image).await.ok(),
+            };
+            Ok(digest.map(|digest| (image, digest)))
+        });
+        let found: Vec<_> = join_all(found).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flatten().collect())
+    });
+    join_all(of_builders).await.into_iter().collect()
 }
 
 /// That nothing can be fresh on images of which nobody knows what they are.
