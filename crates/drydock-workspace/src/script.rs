@@ -38,14 +38,7 @@ pub(crate) fn commands_of(manifest: &Manifest, script: &str) -> Vec<Command> {
 /// The same of a line that is no script itself, such as one that a program starts.
 pub(crate) fn commands_in(manifest: &Manifest, line: &str) -> Vec<Command> {
     let mut found = Vec::new();
-    for command in commands(line) {
-        for run in runs(manifest, command) {
-            match run {
-                Run::Script(name) => collect(manifest, &name, &mut Vec::new(), &mut found),
-                Run::Command(command) => found.push(command),
-            }
-        }
-    }
+    collect_line(manifest, line, &mut Vec::new(), &mut found);
     found
 }
 
@@ -55,17 +48,22 @@ fn collect(manifest: &Manifest, script: &str, within: &mut Vec<String>, found: &
     }
     within.push(script.to_owned());
     for name in [format!("pre{script}"), script.to_owned(), format!("post{script}")] {
-        let Some(text) = manifest.script(&name) else { continue };
-        for command in commands(text) {
-            for run in runs(manifest, command) {
-                match run {
-                    Run::Script(name) => collect(manifest, &name, within, found),
-                    Run::Command(command) => found.push(command),
-                }
-            }
+        if let Some(text) = manifest.script(&name) {
+            collect_line(manifest, text, within, found);
         }
     }
     within.pop();
+}
+
+fn collect_line(manifest: &Manifest, line: &str, within: &mut Vec<String>, found: &mut Vec<Command>) {
+    for command in commands(line) {
+        for run in runs(manifest, command) {
+            match run {
+                Run::Script(name) => collect(manifest, &name, within, found),
+                Run::Command(command) => found.push(command),
+            }
+        }
+    }
 }
 
 /// What a command comes to.
