@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use drydock_diagnostics::{Fix, Snippet, Warning};
 use drydock_lockfile::{PackageName, PrunedInstall, WorkspacePath};
 use drydock_workspace::inspect::{ForeignRead, Place};
-use drydock_workspace::{EdgeKind, PackageManager};
+use drydock_workspace::{EdgeKind, PackageManager, Workspace};
 use indexmap::IndexMap;
 
 use crate::context::{cover, outermost};
@@ -205,8 +205,7 @@ impl Planner<'_> {
         for foreign in reads {
             let by = &foreign.read.read_by;
             let Some(line) = by.line else { continue };
-            let Some(bytes) = self.workspace.tree.read(&by.file)? else { continue };
-            let snippet = line_snippet(&by.file, &String::from_utf8_lossy(&bytes), line, &foreign.read.why);
+            let snippet = line_snippet(self.workspace, &by.file, line, &foreign.read.why)?;
             if let Some(snippet) = snippet.filter(|snippet| !warning.snippets.contains(snippet)) {
                 warning = warning.with_snippet(snippet);
             }
@@ -227,14 +226,15 @@ impl Planner<'_> {
                 package.manifest.path(),
                 self.workspace.manager.command()
             );
-            let mut warning = Warning::new("import-for-development", message).with_help(help);
-            let file = &import.place.file;
-            if let (Some(line), Some(bytes)) = (import.place.line, self.workspace.tree.read(file)?)
-                && let Some(snippet) = line_snippet(file, &String::from_utf8_lossy(&bytes), line, "")
-            {
-                warning = warning.with_snippet(snippet);
-            }
-            self.warnings.push(warning);
+            let warning = Warning::new("import-for-development", message).with_help(help);
+            let shown = match import.place.line {
+                Some(line) => line_snippet(self.workspace, &import.place.file, line, "")?,
+                None => None,
+            };
+            self.warnings.push(match shown {
+                Some(snippet) => warning.with_snippet(snippet),
+                None => warning,
+            });
         }
         Ok(())
     }
@@ -280,21 +280,25 @@ fn place(place: &Place) -> String {
     place.line.map_or_else(|| place.file.to_string(), |line| format!("{}:{line}", place.file))
 }
 
-/// The 1-based `line` of a file, its blanks at both ends left out.
-pub(crate) fn line_snippet(file: &WorkspacePath, text: &str, line: usize, label: &str) -> Option<Snippet> {
+/// The 1-based `line` of a file, its blanks at both ends left out; `None` where there is none.
+pub(crate) fn line_snippet(
+    workspace: &Workspace,
+    file: &WorkspacePath,
+    line: usize,
+    label: &str,
+) -> Result<Option<Snippet>, PlanError> {
+    let Some(bytes) = workspace.tree.read(file)? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
     let mut start = 0;
     for (number, content) in text.split_inclusive('\n').enumerate() {
         if number + 1 == line {
             let trimmed = content.trim();
             let start = start + (content.len() - content.trim_start().len());
-            return Some(Snippet {
-                path: file.to_string(),
-                source: text.into(),
-                span: start..start + trimmed.len(),
-                label: label.to_owned(),
-            });
+            let span = start..start + trimmed.len();
+            let (path, label) = (file.to_string(), label.to_owned());
+            return Ok(Some(Snippet { path, source: text.as_ref().into(), span, label }));
         }
         start += content.len();
     }
-    None
+    Ok(None)
 }

@@ -385,9 +385,7 @@ fn only_within(
         format!("`{package}` listens on an address that only what is in its container reaches ({file}:{line})");
     let warning = Warning::new("listens-on-loopback", message)
         .with_help("listen on `0.0.0.0`, or on what an environment variable such as `HOST` says");
-    let text = workspace.tree.read(file)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let snippet = text.and_then(|text| line_snippet(file, &text, line, ""));
-    Ok(match snippet {
+    Ok(match line_snippet(workspace, file, line, "")? {
         Some(snippet) => warning.with_snippet(snippet),
         None => warning,
     })
