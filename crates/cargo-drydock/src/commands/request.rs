@@ -7,11 +7,13 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 
 use drydock_build::{BuildRequest, Network, NoCache, Pull, Secret, SecretSource, TargetRequest};
 use drydock_diagnostics::{Category, Diagnose, Warning, closest};
 use drydock_dockerfile::{Dockerfile, generated_directory, lower, validate};
 use drydock_plan::{BuildPlan, BuildStage, CheckStage, InstallPurpose, Stage, StageKind};
+use drydock_workspace::Workspace;
 
 use super::facts::Facts;
 use super::load::Loaded;
@@ -139,7 +141,9 @@ pub(super) fn prepare(
         dockerfile: text.clone(),
         ..BuildRequest::default()
     };
-    let failure_context = FailureContext { dockerfile: text.into(), stages: origins(plan), members: members(loaded) };
+    let workspace = Arc::clone(&loaded.workspace);
+    let members = LazyLock::new(Box::new(move || members(&workspace)) as Box<dyn FnOnce() -> Members + Send>);
+    let failure_context = FailureContext { dockerfile: text.into(), stages: origins(plan), members };
     let specs = plan.stages.iter().map(spec).collect();
     Ok(Prepared { request, dockerfile, wish, specs, failure_context, tags, reasons: BTreeMap::new() })
 }
@@ -343,9 +347,9 @@ fn spec(stage: &Stage) -> RowSpec {
 }
 
 /// What the workspace's packages bring.
-fn members(loaded: &Loaded) -> Members {
+fn members(workspace: &Workspace) -> Members {
     let mut members = Members::default();
-    for package in &loaded.workspace.packages {
+    for package in &workspace.packages {
         let name = package.name.to_string();
         let commands = package.manifest.bin().into_iter().map(|(command, _)| (command.to_owned(), name.clone()));
         members.commands.extend(commands);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use drydock_build::StepFailure;
 use drydock_diagnostics::Snippet;
@@ -36,8 +36,8 @@ pub(crate) struct FailureContext {
     pub(crate) dockerfile: Arc<str>,
     /// Its stages.
     pub(crate) stages: BTreeMap<String, StageOrigin>,
-    /// The packages of the workspace and the commands that they bring, each with the package.
-    pub(crate) members: Members,
+    /// The packages of the workspace and the commands that they bring, each with the package. Only a failure asks.
+    pub(crate) members: LazyLock<Members, Box<dyn FnOnce() -> Members + Send>>,
 }
 
 /// What the workspace's packages bring.
@@ -231,7 +231,7 @@ mod tests {
                     by_hand: Some("npm run build --workspace=@chat/client".to_owned()),
                 },
             )]),
-            members: Members::default(),
+            members: LazyLock::new(Box::new(Members::default)),
         };
         let (tail, diagnostic) = step_failure("api", &failure, &["web"], &context);
         let text = format!("{}\n{}", tail.join("\n"), diagnostic.to_human(100));
